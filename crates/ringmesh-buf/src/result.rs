@@ -1,22 +1,28 @@
 //! Results that give the buffer back.
 
-use std::{error, fmt, io};
+use std::{error::Error, fmt, io};
 
-/// What a buffer operation gives: its result with the buffer, or an error with the buffer.
+/// What an operation with a buffer comes to: a value and the buffer, or an error and the buffer.
+///
+/// `?` in a function that returns `io::Result` drops the buffer and keeps the error; match on the [`BufError`] to get
+/// the buffer.
 pub type BufResult<T, B> = Result<(T, B), BufError<B>>;
 
-/// An error that gives the buffer back.
+/// An I/O error together with the buffer of the operation that failed.
 ///
-/// `?` turns it into an [`io::Error`] and drops the buffer; [`into_parts`](Self::into_parts) keeps
-/// both.
+/// It converts into [`io::Error`], so `?` works where the buffer is not wanted back.
 pub struct BufError<B> {
-    error: io::Error,
-    buf: B,
-    progress: usize,
+    /// What went wrong.
+    pub error: io::Error,
+    /// The buffer, as the operation left it.
+    pub buf: B,
+    /// How many bytes had gone through before the error: 0 for single operations, what was done so far for looping ones
+    /// such as `write_all` and `read_exact`.
+    pub progress: usize,
 }
 
 impl<B> BufError<B> {
-    /// An operation that failed before it moved a byte.
+    /// An error before anything was transferred.
     pub fn new(error: io::Error, buf: B) -> Self {
         Self {
             error,
@@ -25,10 +31,10 @@ impl<B> BufError<B> {
         }
     }
 
-    /// Says how many bytes were moved before the failure.
+    /// Says how many bytes had gone through.
     #[must_use]
-    pub fn with_progress(mut self, bytes: usize) -> Self {
-        self.progress = bytes;
+    pub fn with_progress(mut self, progress: usize) -> Self {
+        self.progress = progress;
         self
     }
 
@@ -37,7 +43,7 @@ impl<B> BufError<B> {
         &self.error
     }
 
-    /// The kind of [`error`](Self::error).
+    /// What kind of error it is.
     pub fn kind(&self) -> io::ErrorKind {
         self.error.kind()
     }
@@ -47,17 +53,12 @@ impl<B> BufError<B> {
         &self.buf
     }
 
-    /// How many bytes a `write_all` or `read_exact` had moved when it failed.
-    pub fn progress(&self) -> usize {
-        self.progress
-    }
-
-    /// The error and the buffer.
+    /// Error and buffer.
     pub fn into_parts(self) -> (io::Error, B) {
         (self.error, self.buf)
     }
 
-    /// The same error around another buffer.
+    /// The same error with another buffer: what a wrapper does with the buffer that it wrapped.
     pub fn map<C>(self, f: impl FnOnce(B) -> C) -> BufError<C> {
         BufError {
             error: self.error,
@@ -68,8 +69,8 @@ impl<B> BufError<B> {
 }
 
 impl<B> From<BufError<B>> for io::Error {
-    fn from(e: BufError<B>) -> Self {
-        e.error
+    fn from(err: BufError<B>) -> Self {
+        err.error
     }
 }
 
@@ -91,8 +92,8 @@ impl<B> fmt::Display for BufError<B> {
     }
 }
 
-impl<B> error::Error for BufError<B> {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        Some(&self.error)
+impl<B> Error for BufError<B> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
