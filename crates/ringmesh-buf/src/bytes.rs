@@ -1,11 +1,10 @@
-//! The traits for the `bytes` crate.
+//! The buffers of the `bytes` crate (feature `bytes`).
 
 use bytes::{Bytes, BytesMut};
 
 use crate::{IoBuf, IoBufMut};
 
-// SAFETY: Bytes is a shared, immutable view: nobody can write while a clone exists, and `try_into_mut` succeeds only
-// for the sole owner, which is the operation while it holds this one.
+// SAFETY: `Bytes` is an immutable shared run of initialised bytes at a fixed address.
 unsafe impl IoBuf for Bytes {
     fn as_ptr(&self) -> *const u8 {
         self.as_ref().as_ptr()
@@ -16,7 +15,7 @@ unsafe impl IoBuf for Bytes {
     }
 }
 
-// SAFETY: the first `len` bytes are initialised and change only through `&mut`.
+// SAFETY: `BytesMut` owns its bytes; they move only by methods that take `&mut self`.
 unsafe impl IoBuf for BytesMut {
     fn as_ptr(&self) -> *const u8 {
         self.as_ref().as_ptr()
@@ -27,8 +26,7 @@ unsafe impl IoBuf for BytesMut {
     }
 }
 
-// SAFETY: a BytesMut owns the `capacity` bytes from its start on exclusively, also where it shares an allocation with
-// others: `split_off` and friends give away disjoint parts.
+// SAFETY: a `BytesMut` may be written up to its capacity; `set_len` does not move it.
 unsafe impl IoBufMut for BytesMut {
     fn as_mut_ptr(&mut self) -> *mut u8 {
         self.as_mut().as_mut_ptr()
@@ -39,7 +37,7 @@ unsafe impl IoBufMut for BytesMut {
     }
 
     unsafe fn set_len_init(&mut self, len: usize) {
-        // SAFETY: the caller promises both of set_len's conditions: len <= capacity, and len initialised bytes.
-        unsafe { self.set_len(len) };
+        // SAFETY: the caller's promises are those of `BytesMut::set_len`.
+        unsafe { self.set_len(len) }
     }
 }

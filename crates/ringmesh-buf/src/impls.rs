@@ -1,13 +1,39 @@
-//! The traits for the types of the standard library.
+//! The buffers of the standard library.
 
 use std::sync::Arc;
 
 use crate::{IoBuf, IoBufMut};
 
-// SAFETY: a Vec's heap block is its own, the first `len` bytes are initialised, and it changes only through `&mut`.
+/// `IoBuf` for a type that is a `[u8]` by deref to a stable, unshared-for-writing place.
+macro_rules! io_buf_by_bytes {
+    ($(#[$why:meta])* $t:ty) => {
+        $(#[$why])*
+        // SAFETY: an owned or 'static byte sequence, all of it initialised; a shared borrow of the
+        // owner gives the same pointer and length each time, and nobody can write meanwhile.
+        unsafe impl IoBuf for $t {
+            fn as_ptr(&self) -> *const u8 {
+                let bytes: &[u8] = self.as_ref();
+                bytes.as_ptr()
+            }
+
+            fn len_init(&self) -> usize {
+                self.len()
+            }
+        }
+    };
+}
+
+io_buf_by_bytes!(Box<[u8]>);
+io_buf_by_bytes!(&'static [u8]);
+io_buf_by_bytes!(&'static str);
+io_buf_by_bytes!(String);
+io_buf_by_bytes!(Arc<[u8]>);
+
+// SAFETY: the allocation holds `len` initialised bytes and moves only by methods that take
+// `&mut self`. `Vec::as_ptr` (not a slice's) keeps the pointer valid for the whole allocation.
 unsafe impl IoBuf for Vec<u8> {
     fn as_ptr(&self) -> *const u8 {
-        self.as_ptr()
+        Vec::as_ptr(self)
     }
 
     fn len_init(&self) -> usize {
@@ -15,10 +41,10 @@ unsafe impl IoBuf for Vec<u8> {
     }
 }
 
-// SAFETY: the block has `capacity` writable bytes that only this Vec reaches; `set_len` sets the length and nothing else.
+// SAFETY: a Vec may be written up to its capacity; `set_len` does not move it.
 unsafe impl IoBufMut for Vec<u8> {
     fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.as_mut_ptr()
+        Vec::as_mut_ptr(self)
     }
 
     fn capacity_total(&self) -> usize {
@@ -26,65 +52,103 @@ unsafe impl IoBufMut for Vec<u8> {
     }
 
     unsafe fn set_len_init(&mut self, len: usize) {
-        // SAFETY: the caller promises both of set_len's conditions: len <= capacity, and len initialised bytes.
-        unsafe { self.set_len(len) };
+        // SAFETY: the caller's promises are those of `Vec::set_len`.
+        unsafe { self.set_len(len) }
     }
 }
 
-/// Types that are initialised from end to end, deref to `[u8]`, and change only through `&mut`.
-macro_rules! initialised {
-    ($($(#[$doc:meta])* [$($generics:tt)*] $ty:ty;)*) => {$(
-        // SAFETY: every byte of the slice is initialised, the slice is the same each time while the value stays in
-        // place, and what it derefs to is either owned or immutable for as long as the value lives.
-        unsafe impl<$($generics)*> IoBuf for $ty {
-            fn as_ptr(&self) -> *const u8 {
-                let bytes: &[u8] = self.as_ref();
-                bytes.as_ptr()
-            }
+// SAFETY: all `N` bytes are initialised and live in the value itself.
+unsafe impl<const N: usize> IoBuf for [u8; N] {
+    fn as_ptr(&self) -> *const u8 {
+        self.as_slice().as_ptr()
+    }
 
-            fn len_init(&self) -> usize {
-                let bytes: &[u8] = self.as_ref();
-                bytes.len()
-            }
-        }
-    )*};
+    fn len_init(&self) -> usize {
+        N
+    }
 }
 
-initialised! {
-    [] Box<[u8]>;
-    [] String;
-    [] &'static [u8];
-    [] &'static mut [u8];
-    [] &'static str;
-    [] Arc<[u8]>;
-    [const N: usize] [u8; N];
-    [const N: usize] Box<[u8; N]>;
-    [const N: usize] &'static [u8; N];
+// SAFETY: all `N` bytes are initialised, immutable, and there for ever: `b"literal"` is one.
+unsafe impl<const N: usize> IoBuf for &'static [u8; N] {
+    fn as_ptr(&self) -> *const u8 {
+        self.as_slice().as_ptr()
+    }
+
+    fn len_init(&self) -> usize {
+        N
+    }
 }
 
-/// Those of them that own their bytes exclusively: all bytes are writable, and the length is fixed.
-macro_rules! fixed_length {
-    ($([$($generics:tt)*] $ty:ty;)*) => {$(
-        // SAFETY: the bytes belong to this value alone (owned, or uniquely borrowed for ever), all of them are
-        // initialised, so `set_len_init` has nothing to record.
-        unsafe impl<$($generics)*> IoBufMut for $ty {
-            fn as_mut_ptr(&mut self) -> *mut u8 {
-                let bytes: &mut [u8] = self.as_mut();
-                bytes.as_mut_ptr()
-            }
+// SAFETY: an exclusive borrow may write all `N` bytes; the length is fixed.
+unsafe impl<const N: usize> IoBufMut for [u8; N] {
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_slice().as_mut_ptr()
+    }
 
-            fn capacity_total(&self) -> usize {
-                self.len()
-            }
+    fn capacity_total(&self) -> usize {
+        N
+    }
 
-            unsafe fn set_len_init(&mut self, _len: usize) {}
-        }
-    )*};
+    unsafe fn set_len_init(&mut self, _len: usize) {}
 }
 
-fixed_length! {
-    [] Box<[u8]>;
-    [] &'static mut [u8];
-    [const N: usize] [u8; N];
-    [const N: usize] Box<[u8; N]>;
+// SAFETY: an exclusive borrow may write all of the box; the length is fixed.
+unsafe impl IoBufMut for Box<[u8]> {
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut().as_mut_ptr()
+    }
+
+    fn capacity_total(&self) -> usize {
+        self.len()
+    }
+
+    unsafe fn set_len_init(&mut self, _len: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn put_slice_follows_the_length_rules_of_a_read() {
+        let mut v = vec![9; 4];
+        assert_eq!(v.put_slice(b"ab"), 2);
+        assert_eq!(v, b"ab");
+        let mut a = [9; 4];
+        assert_eq!(a.put_slice(b"abcdef"), 4);
+        assert_eq!(&a, b"abcd");
+    }
+
+    #[test]
+    fn append_keeps_what_is_there() {
+        let mut v = Vec::with_capacity(8);
+        v.extend_from_slice(b"ab");
+        let mut tail = crate::Append::new(v);
+        assert_eq!(tail.put_slice(b"cd"), 2);
+        assert_eq!(tail.as_slice(), b"cd");
+        assert_eq!(tail.into_inner(), b"abcd");
+    }
+
+    #[test]
+    fn a_slice_to_read_into_may_reach_into_spare_capacity() {
+        let mut v = Vec::with_capacity(8);
+        v.extend_from_slice(b"abc");
+        let mut part = crate::Slice::new_mut(v, 2..6);
+        assert_eq!(part.as_slice(), b"c");
+        assert_eq!(part.put_slice(b"12345"), 4);
+        assert_eq!(part.into_inner(), b"ab1234");
+    }
+
+    #[test]
+    fn limit_bounds_what_is_written() {
+        let mut b = Vec::with_capacity(8).limit(3);
+        assert_eq!(b.put_slice(b"abcdef"), 3);
+        assert_eq!(b.into_inner(), b"abc");
+    }
+
+    #[test]
+    #[should_panic(expected = "does not lie within")]
+    fn a_slice_past_the_end_panics() {
+        let _ = b"abc".slice(2..4);
+    }
 }

@@ -24,6 +24,22 @@ pub unsafe trait IoVecBuf: Send + 'static {
         self.parts(&mut |_, len| total += len);
         total
     }
+
+    /// A copy of the first `n` initialised bytes, counted through the parts in order; of fewer, if
+    /// there are not as many.
+    fn copy_out(&self, n: usize) -> Vec<u8> {
+        let mut copy = Vec::with_capacity(n.min(self.total_len()));
+        self.parts(&mut |from, len| {
+            let len = len.min(n - copy.len());
+            if len > 0 {
+                // SAFETY: by the contract `from` is valid for that many initialised bytes, which
+                // nobody writes while `self` is borrowed.
+                let bytes = unsafe { std::slice::from_raw_parts(from, len) };
+                copy.extend_from_slice(bytes);
+            }
+        });
+        copy
+    }
 }
 
 /// A list of buffers that the kernel can write into in one operation.
@@ -146,5 +162,7 @@ mod tests {
         assert_eq!(list.put_slice(b"a"), 1);
         assert_eq!((list[0].as_slice(), list[1].len()), (b"a".as_slice(), 0));
         assert_eq!(list.total_len(), 1);
+        assert_eq!(pair.copy_out(3), b"abc");
+        assert_eq!(pair.copy_out(99), b"abcd");
     }
 }

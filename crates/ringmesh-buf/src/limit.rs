@@ -1,67 +1,58 @@
-//! A bound on a buffer.
+//! Bounding what an operation may write.
 
 use crate::{IoBuf, IoBufMut};
 
-/// At most the first `max` bytes of a buffer. Made by [`IoBufMut::limit`].
-///
-/// ```
-/// use ringmesh_buf::IoBufMut;
-///
-/// let mut buf = Vec::with_capacity(64).limit(3);
-/// assert_eq!(buf.put_slice(b"hello"), 3);
-/// assert_eq!(buf.into_inner(), b"hel");
-/// ```
-#[derive(Debug, Clone)]
+/// The first `n` bytes of a buffer, as a buffer.
+#[derive(Debug)]
 pub struct Limit<B> {
     buf: B,
-    max: usize,
+    limit: usize,
 }
 
 impl<B> Limit<B> {
-    /// Bounds `buf` to `max` bytes.
-    pub fn new(buf: B, max: usize) -> Self {
-        Self { buf, max }
+    pub(crate) fn new(buf: B, limit: usize) -> Self {
+        Self { buf, limit }
     }
 
-    /// The bound.
-    pub fn max(&self) -> usize {
-        self.max
+    /// The bound in bytes.
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
-    /// The buffer.
-    pub fn get_ref(&self) -> &B {
-        &self.buf
-    }
-
-    /// Gives the buffer back without its bound.
+    /// Gives the whole buffer back.
     pub fn into_inner(self) -> B {
         self.buf
     }
+
+    /// The whole buffer.
+    pub fn get_ref(&self) -> &B {
+        &self.buf
+    }
 }
 
-// SAFETY: the first bytes of what the inner buffer promises.
+// SAFETY: a head of the inner buffer, whose contract carries over.
 unsafe impl<B: IoBuf> IoBuf for Limit<B> {
     fn as_ptr(&self) -> *const u8 {
         self.buf.as_ptr()
     }
 
     fn len_init(&self) -> usize {
-        self.buf.len_init().min(self.max)
+        self.buf.len_init().min(self.limit)
     }
 }
 
-// SAFETY: the first bytes of what the inner buffer promises; of a fixed-length one len_init and capacity are cut alike.
+// SAFETY: as above; `min` keeps capacity >= length.
 unsafe impl<B: IoBufMut> IoBufMut for Limit<B> {
     fn as_mut_ptr(&mut self) -> *mut u8 {
         self.buf.as_mut_ptr()
     }
 
     fn capacity_total(&self) -> usize {
-        self.buf.capacity_total().min(self.max)
+        self.buf.capacity_total().min(self.limit)
     }
 
     unsafe fn set_len_init(&mut self, len: usize) {
-        // SAFETY: the caller's promise, and capacity_total() here is at most the inner one.
-        unsafe { self.buf.set_len_init(len) };
+        // SAFETY: the caller initialised the first `len` bytes, which are also the inner ones.
+        unsafe { self.buf.set_len_init(len) }
     }
 }

@@ -1,28 +1,22 @@
 //! Results that give the buffer back.
 
-use std::{error::Error, fmt, io};
+use std::{error, fmt, io};
 
-/// What an operation with a buffer comes to: a value and the buffer, or an error and the buffer.
-///
-/// `?` in a function that returns `io::Result` drops the buffer and keeps the error; match on the [`BufError`] to get
-/// the buffer.
+/// What a buffer operation gives: its result with the buffer, or an error with the buffer.
 pub type BufResult<T, B> = Result<(T, B), BufError<B>>;
 
-/// An I/O error together with the buffer of the operation that failed.
+/// An error that gives the buffer back.
 ///
-/// It converts into [`io::Error`], so `?` works where the buffer is not wanted back.
+/// `?` turns it into an [`io::Error`] and drops the buffer; [`into_parts`](Self::into_parts) keeps
+/// both.
 pub struct BufError<B> {
-    /// What went wrong.
-    pub error: io::Error,
-    /// The buffer, as the operation left it.
-    pub buf: B,
-    /// How many bytes had gone through before the error: 0 for single operations, what was done so far for looping ones
-    /// such as `write_all` and `read_exact`.
-    pub progress: usize,
+    error: io::Error,
+    buf: B,
+    progress: usize,
 }
 
 impl<B> BufError<B> {
-    /// An error before anything was transferred.
+    /// An operation that failed before it moved a byte.
     pub fn new(error: io::Error, buf: B) -> Self {
         Self {
             error,
@@ -31,10 +25,10 @@ impl<B> BufError<B> {
         }
     }
 
-    /// Says how many bytes had gone through.
+    /// Says how many bytes were moved before the failure.
     #[must_use]
-    pub fn with_progress(mut self, progress: usize) -> Self {
-        self.progress = progress;
+    pub fn with_progress(mut self, bytes: usize) -> Self {
+        self.progress = bytes;
         self
     }
 
@@ -43,7 +37,7 @@ impl<B> BufError<B> {
         &self.error
     }
 
-    /// What kind of error it is.
+    /// The kind of [`error`](Self::error).
     pub fn kind(&self) -> io::ErrorKind {
         self.error.kind()
     }
@@ -53,12 +47,17 @@ impl<B> BufError<B> {
         &self.buf
     }
 
-    /// Error and buffer.
+    /// How many bytes a `write_all` or `read_exact` had moved when it failed.
+    pub fn progress(&self) -> usize {
+        self.progress
+    }
+
+    /// The error and the buffer.
     pub fn into_parts(self) -> (io::Error, B) {
         (self.error, self.buf)
     }
 
-    /// The same error with another buffer: what a wrapper does with the buffer that it wrapped.
+    /// The same error around another buffer.
     pub fn map<C>(self, f: impl FnOnce(B) -> C) -> BufError<C> {
         BufError {
             error: self.error,
@@ -69,8 +68,8 @@ impl<B> BufError<B> {
 }
 
 impl<B> From<BufError<B>> for io::Error {
-    fn from(err: BufError<B>) -> Self {
-        err.error
+    fn from(e: BufError<B>) -> Self {
+        e.error
     }
 }
 
@@ -92,8 +91,8 @@ impl<B> fmt::Display for BufError<B> {
     }
 }
 
-impl<B> Error for BufError<B> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
+impl<B> error::Error for BufError<B> {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.error)
     }
 }
