@@ -6,21 +6,43 @@
 pub(crate) use std::{
     cell::UnsafeCell as StdUnsafeCell,
     hint::spin_loop,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
-    },
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
+    thread,
 };
 
 #[cfg(ringmesh_loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
-    },
+    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
 };
+
+/// loom's threads; its `park` has no time limit, and its models need none.
+#[cfg(ringmesh_loom)]
+pub(crate) mod thread {
+    pub(crate) use loom::thread::{Thread, current, park};
+
+    pub(crate) fn park_timeout(_limit: std::time::Duration) {
+        park();
+    }
+}
+
+/// A number that no other thread has while this one lives.
+#[cfg(not(ringmesh_loom))]
+#[inline]
+pub(crate) fn thread_number() -> usize {
+    std::thread_local!(static PLACE: u8 = const { 0 });
+    PLACE.with(|place| std::ptr::from_ref(place).addr())
+}
+
+/// A number that no other modelled thread has.
+#[cfg(ringmesh_loom)]
+pub(crate) fn thread_number() -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    loom::thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed));
+    NUMBER.with(|number| *number)
+}
 
 /// A lock without poisoning: `parking_lot`'s, or loom's.
 #[derive(Debug, Default)]

@@ -1,0 +1,138 @@
+//! Where a receiver leaves its waker.
+//!
+//! One thread registers at a time (the receiver is unique), any number may take. The state word says who
+//! may touch the waker:
+//!
+//! ```text
+//!            register                     take
+//!   IDLE --------------> REGISTERING   IDLE --------> WAKING (takes the waker out)
+//!     ^                   |     |        ^              |
+//!     |   done, nobody came     | take came in between  | done
+//!     +-------------------+     v        +--------------+
+//!     +------------------- REGISTERING|WAKING: the registrar wakes itself
+//! ```
+//!
+//! A taker that meets another one leaves: that one wakes the same waker. A registrar that meets a taker
+//! gives up and is polled again. Nobody ever waits.
+//!
+//! This is the algorithm of the `atomic-waker` crate, which has no loom support.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::Waker,
+};
+
+use crate::shim::{AtomicU32, Ordering, UnsafeCell};
+
+const IDLE: u32 = 0;
+const REGISTERING: u32 = 1;
+const WAKING: u32 = 2;
+
+pub(crate) struct WakerCell {
+    state: AtomicU32,
+    /// Belongs to whoever moved `state` away from IDLE, until it moves it back.
+    waker: UnsafeCell<Option<Waker>>,
+}
+
+// SAFETY: `waker` is only touched by the one thread that took `state` away from IDLE (see `register` and
+// `take`), and a `Waker` may be used and dropped on any thread.
+unsafe impl Sync for WakerCell {}
+
+impl WakerCell {
+    pub(crate) fn new() -> Self {
+        WakerCell {
+            state: AtomicU32::new(IDLE),
+            waker: UnsafeCell::new(None),
+        }
+    }
+
+    /// Leaves a waker for the next [`take`](Self::take). False if a wake was under way: then look at
+    /// everything again instead of waiting.
+    ///
+    /// Only one thread registers at a time; a second one is turned away with false.
+    pub(crate) fn register(&self, waker: &Waker) -> bool {
+        let waker = waker.clone(); // foreign code, so before the state is touched
+        // Acquire pairs with the Release that ends a `take`: the cell is ours as that taker left it, and
+        // what the taker did before it is visible. On failure too, for the looks that follow.
+        if self
+            .state
+            .compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire)
+            .is_err()
+        {
+            discard(waker);
+            return false;
+        }
+        let old = self.swap(Some(waker));
+        // Release pairs with the Acquire in `take`, which reads the waker. Acquire on failure, for the
+        // same reason as above.
+        let done = self
+            .state
+            .compare_exchange(REGISTERING, IDLE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        let unused = if done { None } else { self.give_up() };
+        old.into_iter().chain(unused).for_each(discard);
+        done
+    }
+
+    /// Takes the waker out, if there is one and nobody else is taking it.
+    pub(crate) fn take(&self) -> Option<Waker> {
+        // Acquire pairs with the Release in `register`; Release pairs with its Acquire: if that turns the
+        // registrar away, it sees what happened before this call.
+        if self.state.fetch_or(WAKING, Ordering::AcqRel) != IDLE {
+            return None;
+        }
+        let waker = self.swap(None);
+        // A read-modify-write and not a store: it continues the release sequence of takers that came
+        // and left meanwhile, so the next `register` sees what they did too.
+        self.state.fetch_and(!WAKING, Ordering::Release);
+        waker
+    }
+
+    /// Takes the waker and wakes it; says whether there was one.
+    pub(crate) fn wake(&self) -> bool {
+        match self.take() {
+            Some(waker) => {
+                wake(waker);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Registrar: a taker came in between and left, so the wake is ours to notice.
+    fn give_up(&self) -> Option<Waker> {
+        let waker = self.swap(None);
+        // Acquire pairs with the Release of the takers' `fetch_or`, Release with the next `take`.
+        self.state.swap(IDLE, Ordering::AcqRel);
+        waker
+    }
+
+    fn swap(&self, new: Option<Waker>) -> Option<Waker> {
+        // SAFETY: the pointer is valid and aligned, as it comes from a live cell, and its target is
+        // initialized. No one else accesses it: the caller has taken `state` away from IDLE by an
+        // atomic read-modify-write and has not put it back, `register` and `take` touch the cell only
+        // after doing that themselves, and both do it only from IDLE.
+        self.waker
+            .with_mut(|waker| unsafe { std::ptr::replace(waker, new) })
+    }
+}
+
+/// Calls a waker, which is foreign code: its panic stays here. Never call it under a lock.
+pub(crate) fn wake(waker: Waker) {
+    contain(|| waker.wake());
+}
+
+/// Drops a waker, which is foreign code too.
+pub(crate) fn discard(waker: Waker) {
+    contain(|| drop(waker));
+}
+
+/// Runs foreign code that must not unwind into us. What it has to say with its panic is for the panic
+/// hook; a payload that panics when dropped is leaked.
+pub(crate) fn contain(foreign: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
+        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            std::mem::forget(again);
+        }
+    }
+}
