@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::args::Args;
 use crate::fail::{Fail, Outcome};
-use crate::{demo, doc, fmt, layers, lint, loom, mutants, skips, test};
+use crate::{demo, doc, examples, fmt, layers, lint, loom, mutants, skips, test};
 
 pub(crate) const ABOUT: &str =
     "all checks; [--quick] leaves out documentation, loom models, mutants and demo";
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     ("lint", true, lint::run),
     ("test", true, test::run),
     ("skips", true, skips::run),
+    ("examples", true, examples::run),
     ("doc", false, doc::run),
     ("loom", false, loom::run),
     ("mutants", false, mutants::run),

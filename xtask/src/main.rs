@@ -11,6 +11,7 @@ mod ci;
 mod copy;
 mod demo;
 mod doc;
+mod examples;
 mod fail;
 mod fmt;
 mod layers;
@@ -85,6 +86,11 @@ const TASKS: &[Task] = &[
         name: "skips",
         about: skips::ABOUT,
         run: skips::run,
+    },
+    Task {
+        name: "examples",
+        about: examples::ABOUT,
+        run: examples::run,
     },
     Task {
         name: "bench",
