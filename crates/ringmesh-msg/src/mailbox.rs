@@ -20,7 +20,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -33,7 +32,7 @@ use self::{
 use crate::{
     Host, SendError, Stats,
     keeper::Hosted,
-    shim::{AtomicBool, AtomicUsize, Mutex, Ordering},
+    shim::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering, spin_loop},
     waker_cell::{WakerCell, contain, discard, wake},
 };
 
@@ -320,7 +319,8 @@ impl<T: Send> Receiver<T> {
             }
             let shared = &*self.shared;
             if !shared.bedside.waker.register(cx.waker()) {
-                // A wake for an earlier poll is under way.
+                // A wake for an earlier poll is under way, on a thread that is about to be done with it.
+                spin_loop();
                 contain(|| cx.waker().wake_by_ref());
                 return Poll::Pending;
             }

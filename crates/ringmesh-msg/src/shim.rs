@@ -6,7 +6,10 @@
 pub(crate) use std::{
     cell::UnsafeCell as StdUnsafeCell,
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
+    },
     thread,
 };
 
@@ -14,7 +17,10 @@ pub(crate) use std::{
 pub(crate) use loom::{
     cell::UnsafeCell,
     hint::spin_loop,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence},
+    },
 };
 
 /// loom's threads; its `park` has no time limit, and its models need none.
