@@ -1,0 +1,170 @@
+//! A shard as the other threads see it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+};
+
+use crossbeam_deque::Stealer;
+use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
+use ringmesh_msg::{Bell, Inbox, Notify, ParkState, ShardId};
+
+use super::{Core, lifo::Lifo};
+use crate::{
+    Counters, context,
+    task::{Home, Registry, Runnable},
+    time::Timer,
+};
+
+/// What the control inbox carries. Bounded by something else each: one entry a task, an op, a timer.
+pub(crate) enum Note {
+    /// A task to be queued here.
+    Run {
+        /// How much it is bound to this shard.
+        home: Home,
+        /// The task.
+        runnable: Runnable,
+    },
+    /// Something to be done on this shard's loop, outside any task.
+    Post(Box<dyn FnOnce() + Send>),
+    /// A timer to be armed here, for a thread that has no wheel.
+    Arm(Arc<Timer>),
+    /// A timer of ours that another thread cancelled.
+    Disarm(Arc<Timer>),
+}
+
+/// The shared part of a shard. Outlives the runtime while a waker of one of its tasks does.
+pub(crate) struct Peer {
+    pub(crate) id: ShardId,
+    /// The runtime's number, compared on each wake.
+    pub(crate) runtime: u64,
+    pub(crate) core: Weak<Core>,
+    pub(crate) park: Arc<ParkState>,
+    /// None once the runtime is closed: a bell may keep a descriptor open, and wakers live for ever.
+    bell: Mutex<Option<Arc<dyn Bell>>>,
+    pub(crate) inbox: CachePadded<Inbox<Note>>,
+    pub(crate) stealer: Stealer<Runnable>,
+    /// The task woken last, by its owner: run next, or stolen if the owner does not get to it.
+    pub(crate) lifo: CachePadded<Lifo>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) registry: CachePadded<Registry>,
+    /// Queued tasks and operations in flight, as of the owner's last turn.
+    pub(crate) load: CachePadded<AtomicU32>,
+    /// Holds one unit of "searching" for the owner until it wakes; see [`super::Idlers`].
+    pub(crate) summoned: AtomicBool,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        id: ShardId,
+        runtime: u64,
+        core: Weak<Core>,
+        park: Arc<ParkState>,
+        bell: Arc<dyn Bell>,
+        stealer: Stealer<Runnable>,
+    ) -> Self {
+        Self {
+            id,
+            runtime,
+            core,
+            park,
+            bell: Mutex::new(Some(bell)),
+            inbox: CachePadded::new(Inbox::new()),
+            stealer,
+            lifo: CachePadded::default(),
+            counters: Arc::default(),
+            registry: CachePadded::default(),
+            load: CachePadded::new(AtomicU32::new(0)),
+            summoned: AtomicBool::new(false),
+        }
+    }
+
+    /// The runtime, unless it is gone.
+    pub(crate) fn core(&self) -> Option<Arc<Core>> {
+        self.core.upgrade()
+    }
+
+    /// Wakes the shard if it is parked; call it after a push to what it looks at.
+    #[inline]
+    pub(crate) fn nudge(&self) {
+        if self.park.notify() == Notify::Ring {
+            self.ring();
+        }
+    }
+
+    /// Rings: through the driver if the caller is a shard of the same runtime, else by the bell.
+    #[cold]
+    pub(crate) fn ring(&self) {
+        let here = context::with_shard_of(self.runtime, |shard| shard.ring(self.id));
+        if here.is_some() {
+            return;
+        }
+        let bell = self.bell.lock().clone();
+        if let Some(bell) = bell {
+            bell.ring();
+            if let Some(core) = self.core() {
+                core.outside.doorbells.add_shared(1);
+            }
+        }
+    }
+
+    /// The runtime is closed: nobody rings any more.
+    pub(crate) fn mute(&self) {
+        let bell = self.bell.lock().take();
+        drop(bell);
+    }
+
+    /// Counts the end of a task that was spawned here.
+    pub(crate) fn count_done(&self, panicked: bool) {
+        let here = context::with_shard_of(self.runtime, |shard| {
+            shard.counters().tasks_done.add(1);
+            if panicked {
+                shard.counters().tasks_panicked.add(1);
+            }
+        });
+        if here.is_some() {
+            return;
+        }
+        if let Some(core) = self.core() {
+            core.outside.tasks_done.add_shared(1);
+            core.outside.tasks_panicked.add_shared(panicked.into());
+        }
+    }
+
+    /// How many polls the shard has begun: if it stands still, so does the shard.
+    #[inline]
+    pub(crate) fn tick(&self) -> u64 {
+        self.counters.polls.get()
+    }
+
+    pub(crate) fn publish_load(&self, load: usize) {
+        let load = u32::try_from(load).unwrap_or(u32::MAX);
+        if self.load.load(Relaxed) != load {
+            self.load.store(load, Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peer")
+            .field("id", &self.id)
+            .field("park", &self.park)
+            .field("tasks", &self.registry.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bell that a mailbox's senders ring: through the driver if they are shards of the runtime.
+#[derive(Debug)]
+pub(crate) struct HostBell(pub(crate) Arc<Peer>);
+
+impl Bell for HostBell {
+    fn ring(&self) {
+        self.0.ring();
+    }
+}

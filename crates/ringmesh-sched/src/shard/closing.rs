@@ -1,0 +1,168 @@
+//! A shard's part in a shutdown; the phases stand in `core/shutdown.rs`.
+
+use super::Shard;
+use crate::{core::Note, shield, task::Runnable};
+
+/// What a shard leaves behind.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Remains {
+    /// Operations leaked.
+    pub(crate) leaked: usize,
+    /// Tasks that were not dropped in time.
+    pub(crate) abandoned: usize,
+}
+
+impl Shard {
+    /// Goes through the phases and leaves the shard empty.
+    pub(crate) fn shut_down(&self) -> Remains {
+        let shutdown = &self.core.shutdown;
+        // Draining.
+        self.drain();
+        while self.peer.registry.len() > 0 && !self.is_overdue() {
+            if !self.drain() {
+                self.wait_closing(|| self.peer.registry.len() == 0);
+            }
+        }
+        if shutdown.arrive_drained() {
+            self.nudge_others();
+        }
+        while !shutdown.all_drained() && !self.is_overdue() {
+            if !self.drain() {
+                self.wait_closing(|| shutdown.all_drained());
+            }
+        }
+        // Cancelling.
+        self.driver.cancel_all();
+        let mut leaked = 0;
+        let mut quiet = false;
+        loop {
+            let busy = self.drain();
+            if !quiet && self.driver.inflight() == 0 {
+                quiet = true;
+                if shutdown.arrive_quiet() {
+                    self.nudge_others();
+                }
+            }
+            if quiet && shutdown.all_quiet() && self.driver.inflight() == 0 {
+                break;
+            }
+            if self.is_overdue() {
+                leaked = self.driver.leak();
+                if !quiet && shutdown.arrive_quiet() {
+                    self.nudge_others();
+                }
+                break;
+            }
+            if !busy {
+                self.wait_closing(|| quiet && shutdown.all_quiet() && self.driver.inflight() == 0);
+            }
+        }
+        Remains {
+            leaked: leaked + self.close(leaked > 0),
+            abandoned: self.peer.registry.abandon(),
+        }
+    }
+
+    /// Closes the inbox and does what was left in it.
+    fn close(&self, leaked: bool) -> usize {
+        for note in self.peer.inbox.close() {
+            match note {
+                Note::Run { runnable, .. } => drop_runnable(runnable),
+                note => self.serve(note),
+            }
+        }
+        self.keeper.close();
+        let endpoint = self.endpoint.borrow_mut().take();
+        shield::drop_quietly(endpoint);
+        self.drop_queued();
+        // What came in last may have started operations again (a close, a cancel).
+        let mut late = 0;
+        while !leaked && self.driver.inflight() > 0 {
+            if self.is_overdue() {
+                late = self.driver.leak();
+                break;
+            }
+            self.submit();
+            if self.reap_some() == 0 {
+                self.driver.park(self.core.shutdown.deadline());
+            }
+            self.drop_queued();
+        }
+        self.flush_bells();
+        self.peer.park.close();
+        let timers = self.timers.borrow_mut().abandon();
+        for timer in timers {
+            timer.lose();
+        }
+        self.drop_queued();
+        late
+    }
+
+    /// One round of serving while no task may run any more. `true` if something was done.
+    pub(super) fn drain(&self) -> bool {
+        if !self.registry_woken.replace(true) {
+            for waker in self.peer.registry.close() {
+                shield::wake(waker);
+            }
+        }
+        let mut busy = self.serve_inbox();
+        busy |= self.drop_queued();
+        self.submit();
+        busy |= self.reap();
+        busy
+    }
+
+    /// Drops all tasks that are queued here or in the injector.
+    fn drop_queued(&self) -> bool {
+        let mut busy = false;
+        while let Some(runnable) = self.next_task().or_else(|| self.take_injected()) {
+            drop_runnable(runnable);
+            busy = true;
+        }
+        busy
+    }
+
+    /// Parks until somebody nudges, something completes, or the deadline; not at all if `done`.
+    pub(super) fn wait_closing(&self, done: impl Fn() -> bool) {
+        self.flush_bells();
+        self.core.idlers.enter_park();
+        self.peer.park.prepare();
+        let stay = !self.peer.inbox.is_empty()
+            || self.driver.ready()
+            || self
+                .root
+                .borrow()
+                .as_ref()
+                .is_some_and(|root| root.is_set())
+            || !self.core.injector.is_empty()
+            || done();
+        if !stay {
+            self.driver.park(self.core.shutdown.deadline());
+        }
+        self.wake_up();
+        if self.searching.replace(false) {
+            self.core.idlers.stop_searching();
+        }
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.core
+            .shutdown
+            .deadline()
+            .is_some_and(|deadline| deadline <= self.driver.now())
+    }
+
+    fn nudge_others(&self) {
+        for peer in &self.core.peers {
+            if peer.id != self.id {
+                peer.nudge();
+            }
+        }
+    }
+}
+
+/// Drops a task on its shard, whatever its destructors do.
+pub(super) fn drop_runnable(runnable: Runnable) {
+    shield::shield(move || drop(runnable));
+}
