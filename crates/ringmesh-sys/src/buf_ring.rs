@@ -5,9 +5,12 @@
 //! 3. [`BufRing::give_back`] puts it in again; until then the kernel does not touch it.
 //!
 //! While the ring is empty, a receive that selects from it ends with `ENOBUFS`.
+//!
+//! See io_uring_register_buf_ring(3) and io_uring_provided_buffers(7).
 
 use std::{
     fmt, io,
+    mem::offset_of,
     os::fd::AsRawFd,
     ptr::NonNull,
     sync::{
@@ -46,14 +49,17 @@ struct Registration {
 
 /// A registered ring of provided buffers.
 ///
-/// Made by [`Submitter::register_buf_ring`](crate::Submitter::register_buf_ring). Drop it on the
-/// ring's owning thread, or after the ring: it unregisters itself, and where the kernel refuses
-/// (another thread, with `SINGLE_ISSUER`) its memory is leaked rather than freed under the kernel.
+/// Made by [`Submitter::register_buf_ring`](crate::Submitter::register_buf_ring). It keeps the ring
+/// open until it is [unregistered](Self::unregister), which its drop does as well. Both belong on
+/// the ring's owning thread, when no operation that selects from the group is in flight (the
+/// promise of [`Submitter::push`](crate::Submitter::push)). Where the kernel refuses (another
+/// thread, with `SINGLE_ISSUER`) the memory is leaked rather than freed under the kernel.
 pub struct BufRing {
-    shared: Arc<Shared>,
+    /// `None` once unregistered.
+    shared: Option<Arc<Shared>>,
     group: u16,
     entries: u16,
-    /// The next free place, free-running: `tail - taken` buffers are the kernel's.
+    /// The next free place, free-running.
     tail: u16,
     /// Which buffers are out, by id.
     out: Box<[bool]>,
@@ -61,10 +67,6 @@ pub struct BufRing {
     ring: Mapping,
     memory: Arc<BufMemory>,
 }
-
-// SAFETY: the mappings belong to this value alone (the kernel apart), and nothing in it is tied to
-// a thread; `&mut self` guards every change.
-unsafe impl Send for BufRing {}
 
 impl BufRing {
     pub(crate) fn register(
@@ -82,7 +84,10 @@ impl BufRing {
             ));
         }
         let ring = Mapping::new(usize::from(entries) * size_of::<Entry>())?;
-        let buffers = Mapping::new(usize::from(entries) * buf_bytes as usize)?;
+        let bytes = usize::from(entries)
+            .checked_mul(buf_bytes as usize)
+            .ok_or(io::ErrorKind::OutOfMemory)?;
+        let buffers = Mapping::new(bytes)?;
         let mut registration = Registration {
             ring_addr: ring.start.as_ptr() as u64,
             ring_entries: u32::from(entries),
@@ -92,7 +97,7 @@ impl BufRing {
         let arg = std::ptr::from_mut(&mut registration).cast();
         // SAFETY: PBUF_RING reads one `struct io_uring_buf_reg` during the call; the ring it names
         // stays mapped until `drop` has unregistered it, or for ever.
-        unsafe { syscall::register(shared.uring.as_raw_fd(), register::PBUF_RING, arg, 1) }?;
+        unsafe { syscall::register(shared.as_raw_fd(), register::PBUF_RING, arg, 1) }?;
         let memory = Arc::new(BufMemory {
             mapping: buffers,
             buf_bytes,
@@ -100,7 +105,7 @@ impl BufRing {
         });
         let out = vec![false; usize::from(entries)].into_boxed_slice();
         let mut this = Self {
-            shared,
+            shared: Some(shared),
             group,
             entries,
             tail: 0,
@@ -166,28 +171,71 @@ impl BufRing {
         true
     }
 
+    /// Takes the group out of the ring and lets go of it. The buffers that are out stay readable.
+    /// Does nothing the second time.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` on a thread that does not own the ring. The memory is then leaked, for the kernel
+    /// knows it still.
+    #[doc(alias = "IORING_UNREGISTER_PBUF_RING")]
+    pub fn unregister(&mut self) -> io::Result<()> {
+        let Some(shared) = self.shared.take() else {
+            return Ok(());
+        };
+        let mut registration = Registration {
+            group: self.group,
+            ..Registration::default()
+        };
+        let arg = std::ptr::from_mut(&mut registration).cast();
+        // SAFETY: UNREGISTER_PBUF_RING reads one `struct io_uring_buf_reg` during the call.
+        let result = unsafe {
+            syscall::register(shared.as_raw_fd(), register::UNREGISTER_PBUF_RING, arg, 1)
+        };
+        if result.is_err() {
+            self.ring.leak = true;
+            std::mem::forget(Arc::clone(&self.memory));
+        }
+        result.map(drop)
+    }
+
     /// Writes a buffer behind the tail; the kernel sees it after [`publish`](Self::publish).
     fn put(&mut self, id: u16) {
         let index = usize::from(self.tail & (self.entries - 1));
-        let entries = self.ring.start.cast::<Entry>().as_ptr();
-        // SAFETY: the index is masked to the ring's entries, all of which are mapped.
-        let entry = unsafe { entries.add(index) };
+        let entry = self.ring.start.cast::<Entry>().as_ptr().wrapping_add(index);
         let addr = self.memory.start(id).as_ptr() as u64;
-        // SAFETY: `entry` is mapped and aligned; the kernel does not read a place at or behind the
-        // tail, and there are as many places as buffers, so this one is free. Its `reserved` field
-        // is left alone, for in the first place the tail lies there.
-        unsafe { (&raw mut (*entry).addr).write(addr) };
+        // Field by field: in the first entry the tail lies where `reserved` is.
+        // SAFETY: the index is masked to the ring's entries, so the entry is mapped and aligned. The
+        // kernel does not read a place at or behind the tail, and there are as many places as
+        // buffers, so this one is free.
+        unsafe {
+            entry
+                .wrapping_byte_add(offset_of!(Entry, addr))
+                .cast::<u64>()
+                .write(addr)
+        };
         // SAFETY: as above.
-        unsafe { (&raw mut (*entry).len).write(self.memory.buf_bytes) };
+        unsafe {
+            entry
+                .wrapping_byte_add(offset_of!(Entry, len))
+                .cast::<u32>()
+                .write(self.memory.buf_bytes)
+        };
         // SAFETY: as above.
-        unsafe { (&raw mut (*entry).id).write(id) };
+        unsafe {
+            entry
+                .wrapping_byte_add(offset_of!(Entry, id))
+                .cast::<u16>()
+                .write(id)
+        };
         self.tail = self.tail.wrapping_add(1);
     }
 
     fn publish(&mut self) {
         let first = self.ring.start.cast::<Entry>().as_ptr();
-        // SAFETY: the first entry is mapped; only the place of its field is computed.
-        let tail = unsafe { &raw mut (*first).reserved };
+        let tail = first
+            .wrapping_byte_add(offset_of!(Entry, reserved))
+            .cast::<u16>();
         // SAFETY: mapped, aligned to 2, and written by this thread alone; the kernel reads it.
         let tail = unsafe { AtomicU16::from_ptr(tail) };
         // Release: pairs with the kernel's load-acquire of the tail, which then sees the entries.
@@ -197,25 +245,7 @@ impl BufRing {
 
 impl Drop for BufRing {
     fn drop(&mut self) {
-        let mut registration = Registration {
-            group: self.group,
-            ..Registration::default()
-        };
-        let arg = std::ptr::from_mut(&mut registration).cast();
-        // SAFETY: UNREGISTER_PBUF_RING reads one `struct io_uring_buf_reg` during the call.
-        let result = unsafe {
-            syscall::register(
-                self.shared.uring.as_raw_fd(),
-                register::UNREGISTER_PBUF_RING,
-                arg,
-                1,
-            )
-        };
-        if result.is_err() {
-            self.ring.leak = true;
-            // The buffers too: a completion may still be on its way into one.
-            std::mem::forget(Arc::clone(&self.memory));
-        }
+        let _leaked = self.unregister();
     }
 }
 

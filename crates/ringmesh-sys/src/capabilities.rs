@@ -1,19 +1,29 @@
 //! What this kernel offers, and why something is missing.
+//!
+//! Everything is tried, not guessed from the version: kernels carry backports, and sandboxes take away.
 
-use std::{fmt, fs, io, sync::OnceLock};
+use std::{fmt, io, os::fd::AsFd, sync::OnceLock};
 
 use io_uring::Probe;
 
-use crate::{RingOptions, SetupCause, opcode};
+use crate::{KernelVersion, Ring, RingOptions, limits, msg_ring_sync, opcode, options::ENTRIES};
 
-/// A kernel version, as `uname -r` gives it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KernelVersion {
-    /// 6 of 6.18.
-    pub major: u32,
-    /// 18 of 6.18.
-    pub minor: u32,
-}
+/// Entries of the ring that is made to try things out.
+const PROBE_ENTRIES: u32 = 8;
+
+/// Opcodes that ringmesh uses where they exist, with the kernel that brought them. What all kernels
+/// with usable rings have is not listed.
+const WANTED: [(u8, KernelVersion); 9] = [
+    (opcode::MKDIRAT, KernelVersion::new(5, 15)),
+    (opcode::MSG_RING, KernelVersion::new(5, 18)),
+    (opcode::SOCKET, KernelVersion::new(5, 19)),
+    (opcode::SEND_ZC, KernelVersion::new(6, 0)),
+    (opcode::READ_MULTISHOT, KernelVersion::new(6, 7)),
+    (opcode::FTRUNCATE, KernelVersion::new(6, 9)),
+    (opcode::BIND, KernelVersion::new(6, 11)),
+    (opcode::LISTEN, KernelVersion::new(6, 11)),
+    (opcode::PIPE, KernelVersion::new(6, 16)),
+];
 
 /// Something that is not to be had here.
 #[derive(Clone, Debug)]
@@ -26,51 +36,63 @@ pub struct Missing {
     pub remedy: String,
 }
 
+/// A part of io_uring beyond its opcodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Feature {
+    /// Only one thread submits, which saves locking (`IORING_SETUP_SINGLE_ISSUER`).
+    SingleIssuer,
+    /// Completions are made when the owner asks for them (`IORING_SETUP_DEFER_TASKRUN`).
+    DeferTaskrun,
+    /// Entering by an index instead of a descriptor (`IORING_REGISTER_RING_FDS`).
+    RingFd,
+    /// Buffers that the kernel chooses from (`IORING_REGISTER_PBUF_RING`).
+    BufRing,
+    /// Messages without a ring of one's own (`IORING_REGISTER_SEND_MSG_RING`).
+    MsgRingSync,
+    /// Waits that do not count as waiting for a disk (`IORING_ENTER_NO_IOWAIT`).
+    NoIowait,
+}
+
+impl Feature {
+    const ALL: [Self; 6] = [
+        Self::SingleIssuer,
+        Self::DeferTaskrun,
+        Self::RingFd,
+        Self::BufRing,
+        Self::MsgRingSync,
+        Self::NoIowait,
+    ];
+
+    /// The first kernel that has it.
+    pub fn since(self) -> KernelVersion {
+        match self {
+            Self::SingleIssuer => KernelVersion::new(6, 0),
+            Self::DeferTaskrun => KernelVersion::new(6, 1),
+            Self::RingFd => KernelVersion::new(5, 18),
+            Self::BufRing => KernelVersion::new(5, 19),
+            Self::MsgRingSync => KernelVersion::new(6, 13),
+            Self::NoIowait => KernelVersion::new(6, 15),
+        }
+    }
+}
+
 /// What this kernel offers to this process.
+///
+/// Printed, it is a short report:
+///
+/// ```
+/// println!("{}", ringmesh_sys::Capabilities::probe());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Capabilities {
     kernel: KernelVersion,
     usable: bool,
     opcodes: Vec<bool>,
-    single_issuer: bool,
-    defer_taskrun: bool,
+    features: Vec<Feature>,
     memlock_bytes: Option<u64>,
     missing: Vec<Missing>,
 }
-
-/// Opcodes that ringmesh uses where they exist, with the kernel that brought them.
-const WANTED: &[(u8, KernelVersion)] = &[
-    (
-        opcode::SOCKET,
-        KernelVersion {
-            major: 5,
-            minor: 19,
-        },
-    ),
-    (
-        opcode::MSG_RING,
-        KernelVersion {
-            major: 5,
-            minor: 18,
-        },
-    ),
-    (opcode::SEND_ZC, KernelVersion { major: 6, minor: 0 }),
-    (opcode::FTRUNCATE, KernelVersion { major: 6, minor: 9 }),
-    (
-        opcode::BIND,
-        KernelVersion {
-            major: 6,
-            minor: 11,
-        },
-    ),
-    (
-        opcode::LISTEN,
-        KernelVersion {
-            major: 6,
-            minor: 11,
-        },
-    ),
-];
 
 impl Capabilities {
     /// Asks the kernel, once per process.
@@ -97,20 +119,25 @@ impl Capabilities {
             .unwrap_or(false)
     }
 
-    /// Whether rings get `SINGLE_ISSUER`.
-    pub fn has_single_issuer(&self) -> bool {
-        self.single_issuer
+    /// Whether rings have this feature.
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
     }
 
-    /// Whether rings get `DEFER_TASKRUN`.
-    pub fn has_defer_taskrun(&self) -> bool {
-        self.defer_taskrun
+    /// The features that rings have.
+    pub fn features(&self) -> &[Feature] {
+        &self.features
     }
 
-    /// The soft limit on locked memory in bytes, which rings of unprivileged users are charged to;
-    /// `None` if there is none.
+    /// The soft limit on locked memory in bytes, which the rings of a user without `CAP_IPC_LOCK`
+    /// are charged to together; `None` if there is none.
     pub fn memlock_bytes(&self) -> Option<u64> {
         self.memlock_bytes
+    }
+
+    /// What a ring with so many entries is charged with, in bytes.
+    pub fn ring_bytes(entries: u32, cq_entries: u32) -> u64 {
+        limits::ring_bytes(entries, cq_entries)
     }
 
     /// What is missing, and why.
@@ -120,57 +147,89 @@ impl Capabilities {
 
     fn probe_now() -> Self {
         let mut this = Self {
-            kernel: kernel_version(),
+            kernel: KernelVersion::running(),
             usable: false,
             opcodes: Vec::new(),
-            single_issuer: false,
-            defer_taskrun: false,
-            memlock_bytes: memlock_bytes(),
+            features: Vec::new(),
+            memlock_bytes: limits::memlock_bytes(),
             missing: Vec::new(),
         };
-        match RingOptions::new().entries(8).build() {
+        match RingOptions::new().entries(PROBE_ENTRIES).build() {
             Ok(ring) => {
                 this.usable = true;
-                let setup = ring.setup();
-                (this.single_issuer, this.defer_taskrun) =
-                    (setup.single_issuer, setup.defer_taskrun);
-                for note in &setup.notes {
-                    this.miss("a set-up flag", note, "Linux 6.1 or later has them all");
-                }
+                this.probe_features(ring);
                 this.probe_opcodes();
             }
-            Err(e) => this.miss("io_uring", &reason(e.cause(), &e), e.remedy()),
+            Err(e) => this.miss("io_uring".into(), e.to_string(), e.remedy().into()),
         }
         this
+    }
+
+    fn probe_features(&mut self, ring: Ring) {
+        for (feature, result) in try_features(ring) {
+            match result {
+                Ok(()) => self.features.push(feature),
+                Err(why) => self.miss_before(format!("{feature:?}"), why, feature.since()),
+            }
+        }
     }
 
     fn probe_opcodes(&mut self) {
         match probe() {
             Ok(probe) => self.opcodes = (0..=u8::MAX).map(|op| probe.is_supported(op)).collect(),
             Err(e) => {
-                return self.miss(
-                    "the opcode probe",
-                    &e.to_string(),
-                    "Linux 5.6 or later has it",
-                );
+                let what = "IORING_REGISTER_PROBE".into();
+                return self.miss_before(what, e.to_string(), KernelVersion::new(5, 6));
             }
         }
-        for &(op, since) in WANTED {
+        for (op, since) in WANTED {
             if !self.has_opcode(op) {
                 let what = format!("IORING_OP_{}", opcode::name(op).unwrap_or("?"));
-                let reason = format!("this kernel is {}", self.kernel);
-                self.miss(&what, &reason, &format!("Linux {since} or later has it"));
+                self.miss_before(what, "unknown opcode".into(), since);
             }
         }
     }
 
-    fn miss(&mut self, what: &str, reason: &str, remedy: &str) {
+    /// Notes that something is missing which later kernels have.
+    fn miss_before(&mut self, what: String, why: String, since: KernelVersion) {
+        let reason = format!("{why}; this kernel is {}", self.kernel);
+        self.miss(what, reason, format!("Linux {since} or later has it"));
+    }
+
+    fn miss(&mut self, what: String, reason: String, remedy: String) {
         self.missing.push(Missing {
-            what: what.into(),
-            reason: reason.into(),
-            remedy: remedy.into(),
+            what,
+            reason,
+            remedy,
         });
     }
+}
+
+/// Each feature, and what the kernel says when it is used.
+fn try_features(ring: Ring) -> impl Iterator<Item = (Feature, Result<(), String>)> {
+    let no_iowait = ring.has_no_iowait();
+    let (mut submitter, _completer) = ring.split();
+    Feature::ALL.into_iter().map(move |feature| {
+        let setup = submitter.setup();
+        let refusal = || setup.notes.last().cloned().unwrap_or_default();
+        let result = match feature {
+            Feature::SingleIssuer => setup.single_issuer.then_some(()).ok_or_else(refusal),
+            Feature::DeferTaskrun => setup.defer_taskrun.then_some(()).ok_or_else(refusal),
+            Feature::RingFd => submitter.register_ring_fd().map_err(|e| e.to_string()),
+            Feature::BufRing => {
+                let ring = submitter.register_buf_ring(0, 1, 1);
+                ring.map(drop).map_err(|e| e.to_string())
+            }
+            Feature::MsgRingSync => {
+                let target = submitter.fd_handle();
+                msg_ring_sync(target.as_fd(), 0, 0).map_err(|e| e.to_string())
+            }
+            Feature::NoIowait => no_iowait
+                .then_some(())
+                .ok_or_else(|| "not announced".into()),
+        };
+        (feature, result)
+    })
 }
 
 fn probe() -> io::Result<Probe> {
@@ -181,55 +240,6 @@ fn probe() -> io::Result<Probe> {
     Ok(probe)
 }
 
-/// Says more of a refusal than its errno, as far as settings tell.
-fn reason(cause: SetupCause, error: &dyn fmt::Display) -> String {
-    if cause == SetupCause::Forbidden {
-        if let Ok(level) = fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
-            && level.trim() != "0"
-        {
-            return format!(
-                "{error}: the sysctl kernel.io_uring_disabled is {}",
-                level.trim()
-            );
-        }
-        if let Ok(status) = fs::read_to_string("/proc/self/status")
-            && status
-                .lines()
-                .any(|l| l.starts_with("Seccomp:") && l.ends_with('2'))
-        {
-            return format!("{error}: a seccomp filter is installed");
-        }
-    }
-    error.to_string()
-}
-
-fn kernel_version() -> KernelVersion {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut numbers = release
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|n| n.parse().ok());
-    KernelVersion {
-        major: numbers.next().unwrap_or(0),
-        minor: numbers.next().unwrap_or(0),
-    }
-}
-
-fn memlock_bytes() -> Option<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: writes one rlimit, on this stack.
-    let result = unsafe { libc::getrlimit(libc::RLIMIT_MEMLOCK, &mut limit) };
-    (result == 0 && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur)
-}
-
-impl fmt::Display for KernelVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
-
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} ({})", self.what, self.reason, self.remedy)
@@ -238,21 +248,18 @@ impl fmt::Display for Missing {
 
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "kernel {}, io_uring {}",
-            self.kernel,
-            if self.usable { "usable" } else { "not usable" }
-        )?;
-        writeln!(
-            f,
-            "SINGLE_ISSUER {}, DEFER_TASKRUN {}",
-            self.single_issuer, self.defer_taskrun
-        )?;
-        match self.memlock_bytes {
-            Some(bytes) => writeln!(f, "RLIMIT_MEMLOCK {bytes} bytes")?,
-            None => writeln!(f, "RLIMIT_MEMLOCK unlimited")?,
+        let usable = if self.usable { "usable" } else { "not usable" };
+        writeln!(f, "kernel {}, io_uring {usable}", self.kernel)?;
+        if self.usable {
+            let opcodes = self.opcodes.iter().filter(|&&has| has).count();
+            writeln!(f, "{opcodes} opcodes, features {:?}", self.features)?;
         }
+        let needed = limits::ring_bytes(ENTRIES, ENTRIES * 2);
+        match self.memlock_bytes {
+            Some(bytes) => write!(f, "RLIMIT_MEMLOCK {bytes} bytes")?,
+            None => write!(f, "RLIMIT_MEMLOCK unlimited")?,
+        }
+        writeln!(f, ", a ring of {ENTRIES} entries takes {needed}")?;
         self.missing
             .iter()
             .try_for_each(|m| writeln!(f, "missing: {m}"))

@@ -16,6 +16,10 @@ pub struct SqPoll {
     pub cpu: Option<u32>,
 }
 
+/// Entries of a submission queue by default: 23 us to set up, 4096 take 66-127 us (measured,
+/// docs/DESIGN.md section 2).
+pub(crate) const ENTRIES: u32 = 256;
+
 /// What a ring is asked for. [`build`](Self::build) gets the nearest the kernel has.
 ///
 /// ```
@@ -38,9 +42,8 @@ pub struct RingOptions {
 
 impl Default for RingOptions {
     fn default() -> Self {
-        // 256: set-up takes 23 us, 4096 entries 66-127 us (measured, docs/DESIGN.md section 2).
         Self {
-            entries: 256,
+            entries: ENTRIES,
             cq_entries: None,
             sqpoll: None,
             disabled: false,

@@ -46,6 +46,10 @@ impl Ring {
         }
     }
 
+    pub(crate) fn has_no_iowait(&self) -> bool {
+        self.shared.uring.params().is_feature_no_iowait()
+    }
+
     /// The halves that submit and complete.
     pub fn split(self) -> (Submitter, Completer) {
         (

@@ -1,17 +1,23 @@
 //! The owner's side of a ring: the submission queue and every system call.
 
 use std::{
+    cell::Cell,
     fmt, io,
+    marker::PhantomData,
+    mem::ManuallyDrop,
     os::fd::{AsRawFd, BorrowedFd, RawFd},
     sync::Arc,
     time::Duration,
 };
+
+use io_uring::squeue::SubmissionQueue;
 
 use crate::{
     BufRing, RingFd,
     ring::Shared,
     sqe::Sqe,
     syscall::{self, enter_flags, register},
+    thread::ThreadTag,
 };
 
 /// How an [`enter`](Submitter::enter) waits.
@@ -45,10 +51,18 @@ impl std::error::Error for Full {}
 /// the thread that enabled the ring.
 pub struct Submitter {
     shared: Arc<Shared>,
-    /// The index that [`register_ring_fd`](Self::register_ring_fd) got, which belongs to the thread
-    /// that registered.
-    registered: Option<u32>,
+    registered: Option<Registered>,
     no_iowait: u32,
+    /// Not Sync: each method has the queue for itself.
+    alone: PhantomData<Cell<()>>,
+}
+
+/// The ring's place in a thread's table of registered rings.
+#[derive(Clone, Copy)]
+struct Registered {
+    index: u32,
+    /// The index means another ring, or none, on any other thread.
+    thread: ThreadTag,
 }
 
 impl Submitter {
@@ -62,6 +76,7 @@ impl Submitter {
             shared,
             registered: None,
             no_iowait,
+            alone: PhantomData,
         }
     }
 
@@ -76,12 +91,16 @@ impl Submitter {
     }
 
     /// Registers the ring's own descriptor with this thread, which saves the look-up at every
-    /// enter (`IORING_REGISTER_RING_FDS`, Linux 5.18). The half must not move to another thread
-    /// afterwards.
+    /// enter: 348 instead of 408 ns with one NOP (docs/DESIGN.md, section 2).
+    ///
+    /// On another thread the half goes on by the descriptor. A registration keeps the ring open:
+    /// drop this half on the thread that registered, or the ring closes only when that ends.
     ///
     /// # Errors
     ///
-    /// Those of the kernel; the ring then goes on by its descriptor.
+    /// `EINVAL` before Linux 5.18, `EBUSY` if the thread has 16 rings already, `EBADFD` while the
+    /// ring is disabled. The ring then goes on by its descriptor.
+    #[doc(alias = "IORING_REGISTER_RING_FDS")]
     pub fn register_ring_fd(&mut self) -> io::Result<()> {
         if self.registered.is_some() {
             return Ok(());
@@ -100,7 +119,10 @@ impl Submitter {
                 1,
             )
         }?;
-        self.registered = Some(update.offset);
+        self.registered = Some(Registered {
+            index: update.offset,
+            thread: ThreadTag::current(),
+        });
         Ok(())
     }
 
@@ -113,30 +135,50 @@ impl Submitter {
     /// Entries that the kernel has not taken yet.
     #[inline]
     pub fn pending(&self) -> usize {
-        // SAFETY: this is the ring's only `Submitter`: nobody else produces, and the length is only
-        // read.
-        let queue = unsafe { self.shared.uring.submission_shared() };
-        queue.len()
+        self.peek().len()
     }
 
     /// Puts an entry into the queue. The kernel sees it at the next [`enter`](Self::enter).
     ///
     /// # Safety
     ///
-    /// Everything that the entry points to stays valid, unmoved and (for what the kernel writes)
-    /// unread until the entry's terminal completion was taken, or for ever if it never is: closing
-    /// the ring does not stop the kernel.
+    /// Everything that the entry points to stays valid and unmoved, and nobody else reads what the
+    /// kernel writes or writes what it reads, until the entry's terminal completion was taken, or
+    /// for ever if it never is: closing the ring does not stop the kernel. The same holds for the
+    /// [`BufRing`] of the group that an entry with `BUFFER_SELECT` names, and for registered
+    /// buffers that it names.
     ///
     /// # Errors
     ///
     /// [`Full`] if there is no room; the entry was not taken.
     #[inline]
     pub unsafe fn push(&mut self, sqe: &Sqe) -> Result<(), Full> {
-        // SAFETY: the only `Submitter`, borrowed exclusively: nobody else produces.
+        // SAFETY: the only `Submitter`, borrowed exclusively: no other queue object exists.
         let mut queue = unsafe { self.shared.uring.submission_shared() };
         // SAFETY: the caller's promise is the same one.
         let pushed = unsafe { queue.push(sqe.as_entry()) };
         pushed.map_err(|_| Full)
+    }
+
+    /// Puts all of `sqes` into the queue, or none: a chain of linked entries must not be torn by
+    /// an enter in its middle.
+    ///
+    /// # Safety
+    ///
+    /// As for [`push`](Self::push), for each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room for all; none was taken.
+    pub unsafe fn push_all(&mut self, sqes: &[Sqe]) -> Result<(), Full> {
+        if self.space() < sqes.len() {
+            return Err(Full);
+        }
+        for sqe in sqes {
+            // SAFETY: the caller's promise, for this one.
+            unsafe { self.push(sqe) }?;
+        }
+        Ok(())
     }
 
     /// Submits what is queued and waits as told, in one system call. Returns how many entries the
@@ -145,26 +187,36 @@ impl Submitter {
     /// Whatever it returns, entries that the kernel took belong to it:
     /// [`pending`](Self::pending) says what it has not taken.
     ///
+    /// With `want > 0` the call returns when that many completions are in the queue, those included
+    /// that were there before. A timeout of zero looks and does not sleep.
+    ///
     /// # Errors
     ///
     /// Those of `io_uring_enter(2)`: `EINTR`, `EAGAIN` and `EBUSY` ask to reap and try again,
-    /// `EBADR` says that completions were lost.
+    /// `EBADR` says that completions were lost, `EEXIST` that this thread does not own the ring,
+    /// `EBADFD` that the ring is disabled.
     pub fn enter(&mut self, want: u32, wait: Wait) -> io::Result<u32> {
         let to_submit = self.pending() as u32;
-        let mut flags = self.no_iowait;
         let (want, timeout) = match wait {
             Wait::No => (want, None),
             Wait::Reap => (0, None),
             Wait::Until(time) => (want.max(1), Some(time)),
             Wait::Forever => (want.max(1), None),
         };
-        if want > 0 || wait == Wait::Reap || self.cq_overflow() {
+        let reap = want > 0 || wait == Wait::Reap || self.cq_overflow();
+        let mut flags = self.no_iowait;
+        if reap {
             flags |= enter_flags::GETEVENTS;
         }
         if self.shared.setup.sqpoll {
-            flags |= self.wake_poller();
+            // The kernel's thread submits; it needs a call only if it sleeps.
+            match self.poller_sleeps() {
+                true => flags |= enter_flags::SQ_WAKEUP,
+                false if !reap => return Ok(to_submit),
+                false => {}
+            }
         }
-        let (fd, flags) = match self.registered {
+        let (fd, flags) = match self.registered_here() {
             Some(index) => (index as RawFd, flags | enter_flags::REGISTERED_RING),
             None => (self.raw(), flags),
         };
@@ -174,21 +226,49 @@ impl Submitter {
         }
     }
 
-    /// Whether the kernel holds completions back until the next enter with `GETEVENTS`
-    /// (`IORING_SQ_TASKRUN`).
+    /// Whether the kernel holds completions back until the next enter with `GETEVENTS`.
+    #[doc(alias = "IORING_SQ_TASKRUN")]
     #[inline]
     pub fn taskrun_pending(&self) -> bool {
-        // SAFETY: as in `pending`; only a flag is read.
-        let queue = unsafe { self.shared.uring.submission_shared() };
-        queue.taskrun()
+        self.peek().taskrun()
     }
 
-    /// Whether the kernel keeps completions that found no room (`IORING_SQ_CQ_OVERFLOW`).
+    /// Whether the kernel keeps completions that found no room in the queue. Take some, then
+    /// [`enter`](Self::enter) in whatever way to get them.
+    #[doc(alias = "IORING_SQ_CQ_OVERFLOW")]
     #[inline]
     pub fn cq_overflow(&self) -> bool {
-        // SAFETY: as in `pending`; only a flag is read.
-        let queue = unsafe { self.shared.uring.submission_shared() };
-        queue.cq_overflow()
+        self.peek().cq_overflow()
+    }
+
+    /// Cancels the operations with this `user_data` and waits until they have completed, but no
+    /// longer than `timeout`. Their completions are taken as usual.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is none, `ETIME` at the timeout, `EALREADY` if one cannot be cancelled
+    /// any more, `EINVAL` before Linux 6.0.
+    #[doc(alias = "IORING_REGISTER_SYNC_CANCEL")]
+    pub fn sync_cancel(&mut self, user_data: u64, timeout: Option<Duration>) -> io::Result<()> {
+        let which = io_uring::types::CancelBuilder::user_data(user_data).all();
+        self.shared
+            .uring
+            .submitter()
+            .register_sync_cancel(timeout.map(Into::into), which)
+    }
+
+    /// Cancels every operation on the ring and waits until all have completed, but no longer than
+    /// `timeout`. Their completions are taken as usual.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync_cancel`](Self::sync_cancel).
+    pub fn sync_cancel_all(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let which = io_uring::types::CancelBuilder::any();
+        self.shared
+            .uring
+            .submitter()
+            .register_sync_cancel(timeout.map(Into::into), which)
     }
 
     /// Registers a ring of `entries` provided buffers of `buf_bytes` each as group `group`
@@ -301,15 +381,25 @@ impl Submitter {
         Ok((max[0], max[1]))
     }
 
-    /// `IORING_ENTER_SQ_WAKEUP` if the kernel's polling thread sleeps.
-    fn wake_poller(&self) -> u32 {
-        // SAFETY: as in `pending`; only a flag is read.
-        let queue = unsafe { self.shared.uring.submission_shared() };
-        if queue.need_wakeup() {
-            enter_flags::SQ_WAKEUP
-        } else {
-            0
-        }
+    /// The queue for looking only: its drop, which would write the tail back, does not run.
+    #[inline]
+    fn peek(&self) -> ManuallyDrop<SubmissionQueue<'_>> {
+        // SAFETY: queue objects are made by the methods of this one `Submitter` only, which is
+        // neither Clone nor Sync. Those that push borrow it exclusively, so none is alive now;
+        // others that look write nothing.
+        ManuallyDrop::new(unsafe { self.shared.uring.submission_shared() })
+    }
+
+    fn poller_sleeps(&self) -> bool {
+        self.peek().need_wakeup()
+    }
+
+    /// The ring's index, if it is one on this thread.
+    #[inline]
+    fn registered_here(&self) -> Option<u32> {
+        self.registered
+            .filter(|r| r.thread == ThreadTag::current())
+            .map(|r| r.index)
     }
 
     fn raw(&self) -> RawFd {
@@ -319,14 +409,15 @@ impl Submitter {
 
 impl Drop for Submitter {
     fn drop(&mut self) {
-        if let Some(index) = self.registered {
+        // On another thread the index would be another ring's.
+        if let Some(index) = self.registered_here() {
             let mut update = FdUpdate {
                 offset: index,
                 reserved: 0,
                 data: 0,
             };
             // SAFETY: UNREGISTER_RING_FDS reads one `struct io_uring_rsrc_update` during the call.
-            let _the_thread_has_ended = unsafe {
+            let _at_thread_exit = unsafe {
                 syscall::register(
                     self.raw(),
                     register::UNREGISTER_RING_FDS,

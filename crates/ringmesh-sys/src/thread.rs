@@ -1,6 +1,11 @@
 //! Settings and facts of the calling thread.
 
-use std::{io, time::Duration};
+use std::{
+    cell::Cell,
+    io,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 /// Lets the kernel be late by at most this much when it ends a timed wait of this thread
 /// (`PR_SET_TIMERSLACK`; the default is 50 us).
@@ -16,6 +21,24 @@ pub fn set_timer_slack(slack: Duration) -> io::Result<()> {
         Err(io::Error::last_os_error())
     } else {
         Ok(())
+    }
+}
+
+/// Tells the running threads apart, in a nanosecond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThreadTag(u64);
+
+impl ThreadTag {
+    #[inline]
+    pub(crate) fn current() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        thread_local!(static TAG: Cell<u64> = const { Cell::new(0) });
+        TAG.with(|tag| {
+            if tag.get() == 0 {
+                tag.set(NEXT.fetch_add(1, Ordering::Relaxed) + 1);
+            }
+            Self(tag.get())
+        })
     }
 }
 
