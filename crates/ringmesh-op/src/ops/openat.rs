@@ -1,0 +1,108 @@
+//! `IORING_OP_OPENAT`: open or create a file.
+//!
+//! **What the kernel sees** (io_uring_enter(2), "IORING_OP_OPENAT"; openat(2))
+//!
+//! | field | value | why |
+//! |---|---|---|
+//! | `opcode` | `IORING_OP_OPENAT` | |
+//! | `fd` | the directory a relative path starts from, or `AT_FDCWD` | |
+//! | `addr` | the path, NUL-terminated, owned by the op | |
+//! | `len` | the mode of a file that is created | |
+//! | `op_flags` | `O_*` flags, always with `O_CLOEXEC` | `open_flags`; no descriptor of ours survives an exec |
+//!
+//! **How it completes.** With a descriptor, or an errno. The kernel looks in its caches first (`RESOLVE_CACHED`) and
+//! leaves the rest to an io-wq worker; `O_CREAT`, `O_TRUNC` and `O_TMPFILE` always go to the worker.
+//!
+//! **When dropped in flight.** A descriptor that still comes is closed. An open that hangs (a FIFO without a writer, a
+//! dead NFS server) is interrupted by the cancel where the file system allows it.
+
+use std::{
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    path::Path,
+};
+
+use ringmesh_sys::{Sqe, opcode};
+
+use super::{early::restart_interrupted, path::At};
+use crate::{
+    fd::{FdRef, SharedFd},
+    opcode::{OpCode, Res, Resume},
+};
+
+/// Opens a file.
+#[derive(Debug)]
+#[doc(alias = "IORING_OP_OPENAT")]
+#[doc(alias = "open")]
+pub struct OpenAt {
+    at: At,
+    flags: i32,
+    mode: u32,
+}
+
+impl OpenAt {
+    /// Opens `path` with `O_*` flags (`O_CLOEXEC` is added); `mode` counts when a file is created.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` if the path has a NUL in it.
+    pub fn new(path: impl AsRef<Path>, flags: i32, mode: u32) -> io::Result<Self> {
+        let at = At::new(path.as_ref())?;
+        Ok(Self {
+            at,
+            flags: flags | libc::O_CLOEXEC,
+            mode,
+        })
+    }
+
+    /// Lets a relative path start from `dir`.
+    #[must_use]
+    pub fn at(mut self, dir: &SharedFd) -> Self {
+        self.at.set_dir(dir);
+        self
+    }
+}
+
+// SAFETY: `addr` is the path's heap block, which the op owns and leaves alone.
+unsafe impl OpCode for OpenAt {
+    type Output = io::Result<OwnedFd>;
+    const NAME: &'static str = "openat";
+    const KIND: u8 = opcode::OPENAT;
+
+    fn sqe(&mut self) -> Sqe {
+        Sqe {
+            opcode: opcode::OPENAT,
+            fd: self.at.dir_raw(),
+            addr: self.at.addr(),
+            len: self.mode,
+            op_flags: self.flags as u32,
+            ..Sqe::default()
+        }
+    }
+
+    fn resume(&mut self, res: Res) -> Resume {
+        restart_interrupted(res)
+    }
+
+    fn complete(self, res: Res) -> Self::Output {
+        new_fd(res)
+    }
+
+    fn orphan(self, res: Res) {
+        drop(new_fd(res));
+    }
+
+    fn fd(&self) -> Option<&FdRef> {
+        self.at.dir()
+    }
+}
+
+/// The descriptor that a successful open, accept or socket made: it has no other owner yet, so whoever drops it
+/// closes it.
+pub(crate) fn new_fd(res: Res) -> io::Result<OwnedFd> {
+    let fd = res.io()? as i32;
+    // SAFETY: the kernel has just installed `fd` for this request and told nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    debug_assert!(fd.as_raw_fd() >= 0);
+    Ok(fd)
+}
