@@ -71,7 +71,8 @@ unsafe impl<const N: usize> IoBuf for [u8; N] {
 // SAFETY: all `N` bytes are initialised, immutable, and there for ever: `b"literal"` is one.
 unsafe impl<const N: usize> IoBuf for &'static [u8; N] {
     fn as_ptr(&self) -> *const u8 {
-        self.as_slice().as_ptr()
+        let bytes: &'static [u8] = *self;
+        bytes.as_ptr()
     }
 
     fn len_init(&self) -> usize {
@@ -108,6 +109,45 @@ unsafe impl IoBufMut for Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A method of the trait that was meant to be the type's own would call itself for ever.
+    #[test]
+    fn every_type_names_its_own_bytes() {
+        fn check(buf: impl IoBuf) {
+            assert_eq!(buf.len_init(), 3);
+            assert_eq!(buf.as_slice().as_ptr(), buf.as_ptr());
+            assert_eq!(buf.as_slice(), b"abc");
+        }
+        check(b"abc");
+        check(*b"abc");
+        check(b"abc".as_slice());
+        check("abc");
+        check(String::from("abc"));
+        check(b"abc".to_vec());
+        check(b"abc".to_vec().into_boxed_slice());
+        check(Arc::<[u8]>::from(b"abc".as_slice()));
+        check(b"xabc".to_vec().slice(1..));
+        check(b"abcd".to_vec().limit(3));
+        #[cfg(feature = "bytes")]
+        check(bytes::Bytes::from_static(b"abc"));
+        #[cfg(feature = "bytes")]
+        check(bytes::BytesMut::from(b"abc".as_slice()));
+
+        fn check_mut(mut buf: impl IoBufMut) {
+            assert_eq!(buf.as_mut_ptr().cast_const(), buf.as_ptr());
+            assert!(buf.capacity_total() >= buf.len_init());
+            assert_eq!(buf.put_slice(b"xy"), 2);
+            assert_eq!(&buf.as_slice()[..2], b"xy");
+        }
+        check_mut(*b"abc");
+        check_mut(b"abc".to_vec());
+        check_mut(b"abc".to_vec().into_boxed_slice());
+        check_mut(crate::Slice::new_mut(b"xabc".to_vec(), 1..));
+        check_mut(b"abcd".to_vec().limit(3));
+        check_mut(crate::Append::new(Vec::with_capacity(2)));
+        #[cfg(feature = "bytes")]
+        check_mut(bytes::BytesMut::from(b"abc".as_slice()));
+    }
 
     #[test]
     fn put_slice_follows_the_length_rules_of_a_read() {
