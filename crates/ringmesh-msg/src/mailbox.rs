@@ -1,7 +1,7 @@
 //! A bounded queue with many senders and one receiver.
 //!
-//! The way of a message that finds room costs one CAS, one addition and one swap, and neither a lock, a
-//! fence nor an allocation. It lives in two files:
+//! The way of a message that finds room costs one CAS and two swaps, and neither a lock, a fence nor an
+//! allocation: 6.5 ns on one thread, about 70 ns from one core to another (AMD Zen 4). It lives in two files:
 //!
 //! - `ring.rs`: the slots, and how one side learns that the other sleeps (a flag in the word that changes).
 //! - `waiters.rs`: senders that found no room. Their messages wait in a list under a lock; the receiver
@@ -13,27 +13,34 @@
 //!
 //! Wakers are called without a lock held, and a panic in one stays there.
 
+#[expect(
+    unsafe_code,
+    reason = "it keeps the promise that a ring has one receiver"
+)]
+mod receiver;
+#[expect(unsafe_code, reason = "messages move through uninitialized slots")]
 mod ring;
+mod sending;
 mod waiters;
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll, Waker},
-};
+use std::{fmt, task::Waker};
 
 use crossbeam_utils::CachePadded;
 
+pub use self::{
+    receiver::{Receiver, Recv},
+    sending::Sending,
+};
 use self::{
     ring::{Refused, Ring},
+    sending::State,
     waiters::{Fate, Waiters},
 };
 use crate::{
     Host, SendError, Stats,
     keeper::Hosted,
-    shim::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering, spin_loop},
-    waker_cell::{WakerCell, contain, discard, wake},
+    shim::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering},
+    waker_cell::{WakerCell, discard, wake},
 };
 
 /// The sending side of a bounded mailbox. Clones lead to the same mailbox.
@@ -50,17 +57,6 @@ use crate::{
 /// The messages of one sender arrive in the order in which it sent them.
 pub struct Mailbox<T> {
     shared: Arc<Shared<T>>,
-}
-
-/// The receiving side of a [`Mailbox`]. There is one.
-///
-/// Dropping it closes the mailbox: senders get their messages back, and what had arrived is dropped.
-pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
-    /// Somebody waited when we last looked, so look at each pop.
-    backlog: bool,
-    /// The position that we last slept at.
-    slept_at: Option<usize>,
 }
 
 pub(crate) struct Shared<T> {
@@ -124,11 +120,7 @@ impl<T: Send> Mailbox<T> {
             }),
             host,
         });
-        let receiver = Receiver {
-            shared: shared.clone(),
-            backlog: false,
-            slept_at: None,
-        };
+        let receiver = Receiver::new(shared.clone());
         (Mailbox { shared }, receiver)
     }
 
@@ -148,7 +140,7 @@ impl<T: Send> Mailbox<T> {
     /// cancel.
     #[inline]
     pub fn send(&self, message: T) -> Sending<T> {
-        Sending(match self.try_send(message) {
+        Sending::new(match self.try_send(message) {
             Ok(()) => State::Delivered,
             Err(SendError::Closed(message)) => State::Refused(message),
             Err(SendError::Full(message)) => self.line_up(message),
@@ -181,14 +173,14 @@ impl<T: Send> Mailbox<T> {
     pub(crate) fn flush(&self) -> Sending<T> {
         let mut waiters = self.shared.waiters.lock();
         if waiters.is_closed() || self.is_closed() {
-            return Sending(State::FlushRefused);
+            return Sending::new(State::FlushRefused);
         }
         if waiters.is_empty() {
-            return Sending(State::Delivered);
+            return Sending::new(State::Delivered);
         }
         let id = waiters.append(None);
         self.shared.note_waiting(&waiters);
-        Sending(self.waits(id))
+        Sending::new(self.waits(id))
     }
 
     /// The slow half of `send`: once more under the lock, then to the end of the line.
@@ -285,79 +277,6 @@ impl<T> Mailbox<T> {
     /// Wakes the receiver without its host.
     pub(crate) fn wake_directly(&self) -> bool {
         self.shared.bedside.waker.wake()
-    }
-}
-
-impl<T: Send> Receiver<T> {
-    /// The next message, if there is one already.
-    #[inline]
-    pub fn try_recv(&mut self) -> Option<T> {
-        // SAFETY: there is one `Receiver` for a ring, it is not `Clone`, and we have it exclusively;
-        // handing it to another thread orders the calls.
-        let popped = unsafe { self.shared.ring.pop() }?;
-        if popped.senders_wait || self.backlog {
-            self.backlog = self.shared.serve();
-        }
-        if self.slept_at == Some(popped.position) {
-            self.shared.bedside.get_up();
-        }
-        Some(popped.message)
-    }
-
-    /// The next message; `None` once the mailbox is closed and empty.
-    ///
-    /// Safe to cancel: a message is either returned or still in the mailbox.
-    pub fn recv(&mut self) -> Recv<'_, T> {
-        Recv { receiver: self }
-    }
-
-    /// As [`recv`](Self::recv), for futures written by hand. Only the waker of the last call is woken.
-    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        loop {
-            if let Some(message) = self.try_recv() {
-                return Poll::Ready(Some(message));
-            }
-            let shared = &*self.shared;
-            if !shared.bedside.waker.register(cx.waker()) {
-                // A wake for an earlier poll is under way, on a thread that is about to be done with it.
-                spin_loop();
-                contain(|| cx.waker().wake_by_ref());
-                return Poll::Pending;
-            }
-            let position = shared.ring.head();
-            if shared.lie_down(position) {
-                self.slept_at = Some(position);
-                // Looked at last: whoever closes wakes after it has closed, and we have registered.
-                return match self.is_finished() {
-                    true => Poll::Ready(None),
-                    false => Poll::Pending,
-                };
-            }
-        }
-    }
-
-    /// Whether a message is ready.
-    #[inline]
-    pub fn has_mail(&self) -> bool {
-        let ring = &self.shared.ring;
-        ring.is_filled(ring.head())
-    }
-
-    /// Whether it is closed and empty: there will be no more messages.
-    pub fn is_finished(&self) -> bool {
-        // Acquire pairs with the Release in `close`: the ring is closed.
-        self.shared.gate.closed.load(Ordering::Acquire) && self.shared.ring.is_finished()
-    }
-
-    /// As [`Mailbox::close`].
-    pub fn close(&self) {
-        self.shared.close();
-    }
-
-    /// A sender's side of this mailbox.
-    pub fn mailbox(&self) -> Mailbox<T> {
-        let shared = self.shared.clone();
-        Mailbox { shared }
     }
 }
 
@@ -484,117 +403,5 @@ impl<T> fmt::Debug for Mailbox<T> {
             .field("closed", &self.is_closed())
             .field("stats", &self.stats())
             .finish_non_exhaustive()
-    }
-}
-
-impl<T> fmt::Debug for Receiver<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("received", &self.shared.ring.popped())
-            .field("closed", &self.shared.ring.is_closed())
-            .finish_non_exhaustive()
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        self.shared.close();
-        // What has arrived is dropped now rather than with the last sender: it may hold resources.
-        // SAFETY: we are the only receiver, as in `try_recv`.
-        while let Some(popped) = unsafe { self.shared.ring.pop() } {
-            drop(popped.message);
-        }
-    }
-}
-
-/// The future of [`Mailbox::send`].
-#[must_use = "dropping it takes the message back if it had to wait; `.await` it"]
-pub struct Sending<T>(State<T>);
-
-enum State<T> {
-    Delivered,
-    Waiting { mailbox: Mailbox<T>, id: u64 },
-    Refused(T),
-    FlushRefused,
-    Done,
-}
-
-impl<T> Sending<T> {
-    /// Whether the message was in the mailbox when it was last looked at.
-    pub fn is_delivered(&self) -> bool {
-        matches!(self.0, State::Delivered)
-    }
-
-    /// Ready with the message (none for a flush) if the mailbox is closed.
-    pub(crate) fn poll_unsent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Option<T>>> {
-        if let State::Waiting { mailbox, id } = &self.0 {
-            match mailbox.shared.check(*id, cx.waker()) {
-                Fate::Waiting(old) => {
-                    old.into_iter().for_each(discard);
-                    return Poll::Pending;
-                }
-                Fate::Delivered => self.0 = State::Delivered,
-                Fate::Closed(Some(message)) => self.0 = State::Refused(message),
-                Fate::Closed(None) => self.0 = State::FlushRefused,
-            }
-        }
-        Poll::Ready(match std::mem::replace(&mut self.0, State::Done) {
-            State::Delivered => Ok(()),
-            State::Refused(message) => Err(Some(message)),
-            State::FlushRefused => Err(None),
-            State::Waiting { .. } | State::Done => panic!("polled after it was done"),
-        })
-    }
-}
-
-/// The message is never pinned: it is only ever moved.
-impl<T> Unpin for Sending<T> {}
-
-impl<T> Future for Sending<T> {
-    type Output = Result<(), SendError<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_unsent(cx).map_err(|message| {
-            SendError::Closed(message.expect("a send that is refused has its message"))
-        })
-    }
-}
-
-impl<T> Drop for Sending<T> {
-    fn drop(&mut self) {
-        if let State::Waiting { mailbox, id } = &self.0 {
-            mailbox.shared.withdraw(*id);
-        }
-    }
-}
-
-impl<T> fmt::Debug for Sending<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            State::Delivered => "Sending(delivered)",
-            State::Waiting { .. } => "Sending(waiting)",
-            State::Refused(_) | State::FlushRefused => "Sending(refused)",
-            State::Done => "Sending(done)",
-        })
-    }
-}
-
-/// The future of [`Receiver::recv`].
-#[must_use = "futures do nothing unless polled"]
-pub struct Recv<'a, T> {
-    receiver: &'a mut Receiver<T>,
-}
-
-impl<T: Send> Future for Recv<'_, T> {
-    type Output = Option<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.receiver.poll_recv(cx)
-    }
-}
-
-impl<T> fmt::Debug for Recv<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recv").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! What travels: raw words or typed values.
 
+mod foreign;
+
 use std::{any::Any, fmt};
 
 use crate::ShardId;
@@ -15,7 +17,11 @@ use crate::ShardId;
 /// impl Message for Resize {}
 /// ```
 ///
-/// A typed message travels in a box of its own. [`Raw`] travels inline, without an allocation.
+/// A typed message travels in a box of its own. [`Raw`] travels inline, without an allocation. The types of
+/// `std` that one would send (numbers, strings, collections, boxes, descriptors) are messages already.
+///
+/// Whoever overrides the methods keeps `from_body(into_body(message)) == Ok(message)`: a message that finds
+/// no room comes back this way.
 pub trait Message: Send + Sized + 'static {
     /// Packs the message for the way.
     fn into_body(self) -> Body {

@@ -130,9 +130,9 @@ pub(crate) fn discard(waker: Waker) {
 /// Runs foreign code that must not unwind into us. What it has to say with its panic is for the panic
 /// hook; a payload that panics when dropped is leaked.
 pub(crate) fn contain(foreign: impl FnOnce()) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign)) {
-        if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            std::mem::forget(again);
-        }
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(foreign))
+        && let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload)))
+    {
+        std::mem::forget(again);
     }
 }

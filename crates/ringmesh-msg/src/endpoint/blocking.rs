@@ -30,10 +30,10 @@ pub(super) fn recv(
         return Ok(message);
     }
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    if spin(receiver, deadline) {
-        if let Some(message) = receiver.try_recv() {
-            return Ok(message);
-        }
+    if spin(receiver, deadline)
+        && let Some(message) = receiver.try_recv()
+    {
+        return Ok(message);
     }
     let sleeper = Sleeper::of_this_thread(sleeper);
     let mut cx = Context::from_waker(&sleeper.waker);

@@ -133,16 +133,16 @@ impl<T> Ring<T> {
             }
             // Acquire pairs with the Release in `renew_limit`, whose Acquire pairs with the Release in
             // `pop`: the message of the lap before has been moved out.
-            if !is_before(tail, self.senders.limit.load(Ordering::Acquire)) {
-                if let Err(stuck) = self.renew_limit(tail) {
-                    let now = self.senders.tail.load(Ordering::Relaxed);
-                    // The tail stood still around our look at the head, so it was a lap ahead of it.
-                    if now == tail {
-                        return Err(Refused::Full(message, stuck));
-                    }
-                    tail = now;
-                    continue;
+            if !is_before(tail, self.senders.limit.load(Ordering::Acquire))
+                && let Err(stuck) = self.renew_limit(tail)
+            {
+                let now = self.senders.tail.load(Ordering::Relaxed);
+                // The tail stood still around our look at the head, so it was a lap ahead of it.
+                if now == tail {
+                    return Err(Refused::Full(message, stuck));
                 }
+                tail = now;
+                continue;
             }
             // Relaxed: the claim is exclusive by the modification order of the tail, and what must be
             // visible is published by the stamps.

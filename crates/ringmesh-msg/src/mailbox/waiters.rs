@@ -66,11 +66,11 @@ impl<T> Waiters<T> {
         woken: &mut Vec<Waker>,
     ) {
         while let Some(mut first) = self.queue.first_entry() {
-            if let Some(message) = first.get_mut().message.take() {
-                if let Err(message) = push(message) {
-                    first.get_mut().message = Some(message);
-                    return;
-                }
+            if let Some(message) = first.get_mut().message.take()
+                && let Err(message) = push(message)
+            {
+                first.get_mut().message = Some(message);
+                return;
             }
             woken.extend(first.remove().waker);
         }
