@@ -23,19 +23,28 @@ pub fn available() -> Vec<usize> {
 ///
 /// # Errors
 ///
-/// `InvalidInput` for a number that no set can name; `EINVAL` if the machine or the process's
-/// cpuset does not have it.
+/// As [`restrict_current`].
 pub fn pin_current(cpu: usize) -> io::Result<()> {
-    if cpu >= libc::CPU_SETSIZE as usize {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            format!("there is no CPU {cpu}"),
-        ));
-    }
+    restrict_current(&[cpu])
+}
+
+/// Restricts the calling thread to these CPUs; what [`available`] said before gives it back.
+///
+/// # Errors
+///
+/// `InvalidInput` for a number that no set can name; `EINVAL` if the machine or the process's
+/// cpuset has none of them.
+pub fn restrict_current(cpus: &[usize]) -> io::Result<()> {
     // SAFETY: a `cpu_set_t` is an array of bits; all zeroes is the empty set.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `cpu` is below CPU_SETSIZE, so the bit lies within the set.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
+    for &cpu in cpus {
+        if cpu >= libc::CPU_SETSIZE as usize {
+            let text = format!("there is no CPU {cpu}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        // SAFETY: `cpu` is below CPU_SETSIZE, so the bit lies within the set.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
     // SAFETY: reads one `cpu_set_t`, on this stack, of the size that is given.
     let result = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) };
     if result < 0 {
@@ -125,11 +134,14 @@ mod tests {
     #[test]
     fn a_thread_can_be_pinned_to_each_of_its_cpus_and_to_no_other() {
         std::thread::spawn(|| {
-            for cpu in available() {
+            let before = available();
+            for &cpu in &before {
                 pin_current(cpu).unwrap();
-                assert_eq!(current(), Some(cpu));
+                assert_eq!((current(), available()), (Some(cpu), vec![cpu]));
             }
-            assert_eq!(available().len(), 1);
+            restrict_current(&before).unwrap();
+            assert_eq!(available(), before);
+            assert!(restrict_current(&[]).is_err());
             assert!(pin_current(usize::MAX).is_err());
         })
         .join()

@@ -84,3 +84,8 @@ pub use ring::{Ring, RingFd};
 pub use setup::{Setup, SetupCause, SetupError};
 pub use sqe::Sqe;
 pub use submitter::{Full, Submitter, Wait};
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -242,12 +242,11 @@ impl Submitter {
     }
 
     /// Cancels the operations with this `user_data` and waits until they have completed, but no
-    /// longer than `timeout`. Their completions are taken as usual.
+    /// longer than `timeout`. Their completions are taken as usual. That there is none is fine.
     ///
     /// # Errors
     ///
-    /// `NotFound` if there is none, `ETIME` at the timeout, `EALREADY` if one cannot be cancelled
-    /// any more, `EINVAL` before Linux 6.0.
+    /// `ETIME` at the timeout, `EINVAL` before Linux 6.0.
     #[doc(alias = "IORING_REGISTER_SYNC_CANCEL")]
     pub fn sync_cancel(&mut self, user_data: u64, timeout: Option<Duration>) -> io::Result<()> {
         let which = io_uring::types::CancelBuilder::user_data(user_data).all();
