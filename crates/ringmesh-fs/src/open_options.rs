@@ -108,14 +108,28 @@ impl OpenOptions {
     /// `InvalidInput` if the options contradict each other, as with `std`, or if the path has a NUL
     /// in it; else those of openat(2).
     pub async fn open(&self, path: impl AsRef<Path>) -> io::Result<File> {
+        let path = path.as_ref();
         let flags = self.access()? | self.creation()? | (self.custom_flags & !libc::O_ACCMODE);
-        let fd = Op::new(ops::OpenAt::new(path, flags, self.mode)?).await?;
-        // Ops on a FIFO or terminal may wait for a peer for ever, those on a file always finish.
+        let open = || ops::OpenAt::new(path, flags, self.mode);
+        let fd = match Op::new(open()?).await {
+            // A FIFO without a reader: the ring's first try does not wait for one, open(2) does.
+            Err(e) if e.raw_os_error() == Some(libc::ENXIO) && flags & libc::O_NONBLOCK == 0 => {
+                Op::new(open()?.on_worker()).await?
+            }
+            result => result?,
+        };
         let fd = SharedFd::with_kind(fd, FdKind::File);
         let metadata = Op::new(ops::Statx::of(&fd)).await?;
         if metadata.is_file() || metadata.is_dir() {
             return Ok(File::from_shared(fd));
         }
+        if metadata.file_type() == libc::S_IFIFO && flags & libc::O_NONBLOCK == 0 {
+            // The ring's first try opens a FIFO without its other end, open(2) waits for it. The first descriptor stays
+            // open meanwhile, so that a writer that came in between keeps its reader.
+            let fifo = Op::new(open()?.on_worker()).await?;
+            return Ok(File::from_shared(SharedFd::with_kind(fifo, FdKind::Socket)));
+        }
+        // Operations on a terminal or device may wait for ever, as those on a socket do.
         let fd = fd
             .try_into_owned()
             .map_err(|_| io::ErrorKind::ResourceBusy)?;

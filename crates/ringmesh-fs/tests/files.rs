@@ -289,7 +289,7 @@ fn a_directory_of_many_entries_is_streamed_whole() {
     });
 }
 
-/// A FIFO is no file: an open of it in which a peer is missing must not block the shard, and its reads wait for the peer.
+/// A FIFO is no file: its open waits for the other end without blocking the shard, and its reads wait for bytes.
 #[test]
 fn a_fifo_is_read_as_its_bytes_come() {
     let dir = tempdir().unwrap();
