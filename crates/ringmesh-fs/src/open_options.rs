@@ -1,6 +1,12 @@
 //! How to open a file.
 
-use std::{io, path::Path};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    path::Path,
+    pin::Pin,
+    task::Poll,
+};
 
 use ringmesh_op::{FdKind, Op, SharedFd, ops};
 
@@ -123,11 +129,12 @@ impl OpenOptions {
         if metadata.is_file() || metadata.is_dir() {
             return Ok(File::from_shared(fd));
         }
-        if metadata.file_type() == libc::S_IFIFO && flags & libc::O_NONBLOCK == 0 {
-            // The ring's first try opens a FIFO without its other end, open(2) waits for it. The first descriptor stays
-            // open meanwhile, so that a writer that came in between keeps its reader.
-            let fifo = Op::new(open()?.on_worker()).await?;
-            return Ok(File::from_shared(SharedFd::with_kind(fifo, FdKind::Socket)));
+        if metadata.file_type() == libc::S_IFIFO
+            && flags & (libc::O_NONBLOCK | libc::O_ACCMODE) == libc::O_RDONLY
+        {
+            return with_other_end(fd, Op::new(open()?.on_worker()))
+                .await
+                .map(File::from_shared);
         }
         // Operations on a terminal or device may wait for ever, as those on a socket do.
         let fd = fd
@@ -163,6 +170,28 @@ impl OpenOptions {
             (false, true, false) => libc::O_TRUNC,
             (false, false, false) => 0,
         })
+    }
+}
+
+/// A FIFO whose other end is open.
+///
+/// The ring's first try opens a FIFO without its other end, open(2) waits for it. Neither descriptor alone will do: a
+/// second, waiting open hangs if the writer came and went in between, and the first cannot tell whether a silent writer
+/// is there. So both are asked: the waiting open is done when the other end is there, the poll of the first descriptor
+/// when bytes or an end came.
+async fn with_other_end(first: SharedFd, mut waiting: Op<ops::OpenAt>) -> io::Result<SharedFd> {
+    let fd = first
+        .try_into_owned()
+        .map_err(|_| io::ErrorKind::ResourceBusy)?;
+    let first = SharedFd::with_kind(fd, FdKind::Socket);
+    let mut came = Op::new(ops::PollAdd::new(&first, libc::POLLIN as u32));
+    let second = poll_fn(|cx| match Pin::new(&mut came).poll(cx) {
+        Poll::Ready(_) => Poll::Ready(None),
+        Poll::Pending => Pin::new(&mut waiting).poll(cx).map(Some),
+    });
+    match second.await {
+        None => Ok(first),
+        Some(fd) => Ok(SharedFd::with_kind(fd?, FdKind::Socket)),
     }
 }
 
