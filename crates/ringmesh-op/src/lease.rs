@@ -46,8 +46,8 @@ pub struct Group {
 struct Inner {
     /// `None` once the group was closed.
     ring: Option<BufRing>,
-    /// Streams that found no buffer.
-    starved: Vec<Waker>,
+    /// Streams that found no buffer, by their identity.
+    starved: Vec<(usize, Waker)>,
 }
 
 impl Group {
@@ -85,7 +85,7 @@ impl Group {
             (inner.ring.take(), std::mem::take(&mut inner.starved))
         };
         drop(ring);
-        starved.into_iter().for_each(wake::wake);
+        wake_all(starved);
     }
 
     /// The number that SQEs name it by.
@@ -111,26 +111,28 @@ impl Group {
         (lease.len > 0).then_some(lease)
     }
 
-    /// Whether every buffer is out; the next that comes home then wakes the caller.
-    pub(crate) fn starves(&self, cx: &Context<'_>) -> bool {
-        // Cloned before the lock, and dropped after it: wakers are foreign code.
-        let mut waker = Some(cx.waker().clone());
+    /// Whether every buffer is out; the next that comes home then wakes `who`, unless it [left](Self::leave).
+    pub(crate) fn starves(&self, who: usize, cx: &Context<'_>) -> bool {
+        // Cloned before the lock, and the old one dropped after it: wakers are foreign code.
+        let waker = cx.waker().clone();
         let mut inner = self.inner.lock();
         let dry = inner
             .ring
             .as_ref()
             .is_some_and(|ring| ring.available() == 0);
-        if dry
-            && !inner
-                .starved
-                .iter()
-                .any(|other| other.will_wake(cx.waker()))
-        {
-            inner.starved.extend(waker.take());
+        let old = inner.leave(who);
+        if dry {
+            inner.starved.push((who, waker));
         }
         drop(inner);
-        drop(waker);
+        wake::discard(old);
         dry
+    }
+
+    /// `who` does not wait any more.
+    pub(crate) fn leave(&self, who: usize) {
+        let old = self.inner.lock().leave(who);
+        wake::discard(old);
     }
 
     /// A buffer comes home.
@@ -143,7 +145,20 @@ impl Group {
             }
             std::mem::take(&mut inner.starved)
         };
-        starved.into_iter().for_each(wake::wake);
+        wake_all(starved);
+    }
+}
+
+impl Inner {
+    fn leave(&mut self, who: usize) -> Option<Waker> {
+        let index = self.starved.iter().position(|(other, _)| *other == who)?;
+        Some(self.starved.swap_remove(index).1)
+    }
+}
+
+fn wake_all(starved: Vec<(usize, Waker)>) {
+    for (_, waker) in starved {
+        wake::wake(waker);
     }
 }
 

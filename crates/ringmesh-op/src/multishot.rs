@@ -109,11 +109,15 @@ pub unsafe trait MultiOp: Send + Sync + Sized + 'static {
         Some(item)
     }
 
-    /// Waits until the place can serve again; `false` if it can already.
+    /// Whether the place cannot serve at the moment; if so, `who` is woken when it can.
     #[doc(hidden)]
-    fn starves(_place: &Self::Place, _cx: &mut Context<'_>) -> bool {
+    fn starves(_place: &Self::Place, _who: usize, _cx: &mut Context<'_>) -> bool {
         false
     }
+
+    /// `who` does not wait for the place any more.
+    #[doc(hidden)]
+    fn leave(_place: &Self::Place, _who: usize) {}
 
     /// The descriptor.
     #[doc(hidden)]
@@ -217,7 +221,7 @@ impl<T: MultiOp> Multi<T> {
                         return Poll::Pending;
                     }
                     if let Some(place) = &idle.starved
-                        && T::starves(place, cx)
+                        && T::starves(place, self.channel.id(), cx)
                     {
                         return Poll::Pending;
                     }

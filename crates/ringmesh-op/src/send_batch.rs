@@ -69,8 +69,22 @@ pub fn any_vec<V: IoVecBuf>(bufs: V) -> Box<dyn AnyBuf> {
     Box::new(Many(bufs))
 }
 
+#[repr(transparent)]
 struct One<B>(B);
+
+#[repr(transparent)]
 struct Many<V>(V);
+
+/// Turns a boxed wrapper into the boxed value, without another allocation.
+///
+/// # Safety
+///
+/// `W` is a `repr(transparent)` wrapper around a `T`.
+unsafe fn unwrap_box<W, T>(wrapper: Box<W>) -> Box<T> {
+    let value = Box::into_raw(wrapper).cast::<T>();
+    // SAFETY: `value` came out of a box of a type with T's layout, whose only field is a valid T.
+    unsafe { Box::from_raw(value) }
+}
 
 // SAFETY: IoBuf promises a stable pointer while the buffer is not moved, and it lies in the box's heap block, which
 // does not move with the box.
@@ -84,7 +98,8 @@ unsafe impl<B: IoBuf> AnyBuf for One<B> {
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(self.0)
+        // SAFETY: One<B> is transparent.
+        unsafe { unwrap_box::<Self, B>(self) }
     }
 }
 
@@ -99,7 +114,8 @@ unsafe impl<V: IoVecBuf> AnyBuf for Many<V> {
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(self.0)
+        // SAFETY: Many<V> is transparent.
+        unsafe { unwrap_box::<Self, V>(self) }
     }
 }
 

@@ -103,6 +103,11 @@ impl<T: MultiOp> Channel<T> {
         }
     }
 
+    /// Tells this stream from others, as long as it lives.
+    pub(super) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
     pub(super) fn set_limit(&self, limit: usize) {
         self.inner.lock().limit = limit;
     }
@@ -162,15 +167,16 @@ impl<T: MultiOp> Channel<T> {
 
     /// The handle goes away.
     pub(super) fn abandon(&self) {
-        let (at, queue, waker) = {
+        let (at, queue, waker, starved) = {
             let mut inner = self.inner.lock();
             inner.abandoned = true;
-            (
-                inner.cancel(),
-                std::mem::take(&mut inner.queue),
-                inner.waker.take(),
-            )
+            let starved = inner.starved_at();
+            let queue = std::mem::take(&mut inner.queue);
+            (inner.cancel(), queue, inner.waker.take(), starved)
         };
+        if let Some(place) = starved {
+            T::leave(&place, self.id());
+        }
         wake::discard(waker);
         for item in queue {
             self.op.orphan(item);
@@ -219,12 +225,15 @@ impl<T: MultiOp> Inner<T> {
             Phase::Idle(idle) => Taken::Idle(Rest {
                 barren: *idle == Idle::Barren,
                 short: *idle == Idle::Short,
-                starved: self
-                    .place
-                    .clone()
-                    .filter(|_| matches!(idle, Idle::Starved(_))),
+                starved: self.starved_at(),
             }),
         }
+    }
+
+    /// The place whose buffers are all out.
+    fn starved_at(&self) -> Option<T::Place> {
+        let starved = matches!(self.phase, Phase::Idle(Idle::Starved(_)));
+        self.place.clone().filter(|_| starved)
     }
 
     fn wakes(&self, waker: &Waker) -> bool {

@@ -99,8 +99,12 @@ unsafe impl MultiOp for RecvMulti {
         drop(lease);
     }
 
-    fn starves(group: &Arc<Group>, cx: &mut Context<'_>) -> bool {
-        group.starves(cx)
+    fn starves(group: &Arc<Group>, who: usize, cx: &mut Context<'_>) -> bool {
+        group.starves(who, cx)
+    }
+
+    fn leave(group: &Arc<Group>, who: usize) {
+        group.leave(who);
     }
 
     fn fd(&self) -> &FdRef {

@@ -4,9 +4,9 @@
 //! back is the future's output. So a constructor that finds bad input (an offset past `i64::MAX`, a read with no
 //! room) keeps what it found as an [`Early`], and the op answers it
 //! * in `try_inline`, at the first poll, without a syscall: the normal way;
-//! * in `sqe`, where nobody asked `try_inline` (a chain pushes its SQEs whole), with a request that gives the same
-//!   answer: a NOP for "nothing to do", an opcode that no kernel knows (`-EINVAL`, which breaks the link) for bad
-//!   input;
+//! * in `sqe`, where nobody asked `try_inline` (a chain pushes its SQEs whole), with a request that has the same effect:
+//!   a NOP for "nothing to do", an FSYNC of no descriptor for bad input, which fails when it is its turn and so stops
+//!   the chain there (an invalid opcode would be found at submission and cancel the steps before it as well);
 //! * in `complete`, as the error whose text says what was wrong.
 
 use std::io;
@@ -18,9 +18,6 @@ use crate::opcode::{Res, Resume};
 /// The most bytes the kernel moves in one read or write (`MAX_RW_COUNT`, read(2) "NOTES"): longer buffers are
 /// clipped to it, which makes the op short, never wrong.
 const RW_BYTES_MAX: usize = 0x7fff_f000;
-
-/// Not an opcode, on any kernel: `IORING_OP_LAST` is far below it.
-const OPCODE_INVALID: u8 = u8::MAX;
 
 /// An answer that needs no kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +51,11 @@ impl Early {
         }
     }
 
-    /// A request that the kernel answers in the same way and that touches nothing.
+    /// A request that succeeds or fails in the same way and touches nothing.
     pub(crate) fn sqe(self) -> Sqe {
         let opcode = match self {
             Self::Nothing => opcode::NOP,
-            Self::Invalid(_) => OPCODE_INVALID,
+            Self::Invalid(_) => opcode::FSYNC,
         };
         Sqe {
             opcode,

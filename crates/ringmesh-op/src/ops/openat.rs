@@ -10,8 +10,14 @@
 //! | `len` | the mode of a file that is created | |
 //! | `op_flags` | `O_*` flags, always with `O_CLOEXEC` | `open_flags`; no descriptor of ours survives an exec |
 //!
+//! | `flags` | 0, or `IOSQE_ASYNC` | see below |
+//!
 //! **How it completes.** With a descriptor, or an errno. The kernel looks in its caches first (`RESOLVE_CACHED`) and
 //! leaves the rest to an io-wq worker; `O_CREAT`, `O_TRUNC` and `O_TMPFILE` always go to the worker.
+//!
+//! *A FIFO is not waited for.* The attempt from the caches is made with `O_NONBLOCK`: a FIFO without a writer opens for
+//! reading at once, one without a reader fails with `ENXIO` for writing. [`OpenAt::on_worker`] skips the attempt: the
+//! open then waits for the other end, as open(2) does.
 //!
 //! **When dropped in flight.** A descriptor that still comes is closed. An open that hangs (a FIFO without a writer, a
 //! dead NFS server) is interrupted by the cancel where the file system allows it.
@@ -22,7 +28,7 @@ use std::{
     path::Path,
 };
 
-use ringmesh_sys::{Sqe, opcode};
+use ringmesh_sys::{Sqe, opcode, sqe_flags};
 
 use super::{early::restart_interrupted, path::At};
 use crate::{
@@ -38,6 +44,7 @@ pub struct OpenAt {
     at: At,
     flags: i32,
     mode: u32,
+    sqe_flags: u8,
 }
 
 impl OpenAt {
@@ -52,6 +59,7 @@ impl OpenAt {
             at,
             flags: flags | libc::O_CLOEXEC,
             mode,
+            sqe_flags: 0,
         })
     }
 
@@ -59,6 +67,13 @@ impl OpenAt {
     #[must_use]
     pub fn at(mut self, dir: &SharedFd) -> Self {
         self.at.set_dir(dir);
+        self
+    }
+
+    /// Opens on an io-wq worker from the start, for a FIFO whose other end is to be waited for.
+    #[must_use]
+    pub fn on_worker(mut self) -> Self {
+        self.sqe_flags = sqe_flags::ASYNC;
         self
     }
 }
@@ -72,6 +87,7 @@ unsafe impl OpCode for OpenAt {
     fn sqe(&mut self) -> Sqe {
         Sqe {
             opcode: opcode::OPENAT,
+            flags: self.sqe_flags,
             fd: self.at.dir_raw(),
             addr: self.at.addr(),
             len: self.mode,

@@ -212,12 +212,15 @@ unsafe impl<B: IoBufMut> OpCode for Read<B> {
         if !cfg.inline_reads || self.offset == CURRENT {
             return None;
         }
-        let hints = Arc::clone(self.hints.as_ref()?);
-        match hints.mode(&self.fd) {
+        // Taken out and put back: a clone would cost two locked instructions.
+        let hints = self.hints.take()?;
+        let res = match hints.mode(&self.fd) {
             Mode::NoWait => self.read_cached(&hints),
             Mode::Plain => self.read_memory(),
             Mode::Ring => None,
-        }
+        };
+        self.hints = Some(hints);
+        res
     }
 
     fn resume(&mut self, res: Res) -> Resume {
@@ -383,15 +386,13 @@ fn is_regular(fd: &FdRef) -> bool {
 }
 
 fn is_in_memory(fd: &FdRef) -> bool {
-    /// `RAMFS_MAGIC` of linux/magic.h, which libc does not carry.
-    const RAMFS_MAGIC: i64 = 0x8584_58f6;
     let mut stat = std::mem::MaybeUninit::<libc::statfs>::zeroed();
     // SAFETY: `stat` is ours and large enough.
     let rc = unsafe { libc::fstatfs(fd.raw(), stat.as_mut_ptr()) };
     // SAFETY: zeroed above, and every bit pattern is a statfs: initialised whatever fstatfs did.
     let stat = unsafe { stat.assume_init() };
-    let magic = i64::from(stat.f_type);
-    rc == 0 && (magic == i64::from(libc::TMPFS_MAGIC) || magic == RAMFS_MAGIC)
+    // The literal is RAMFS_MAGIC of linux/magic.h, which libc does not carry; the field's type differs between libcs.
+    rc == 0 && matches!(stat.f_type, libc::TMPFS_MAGIC | 0x8584_58f6)
 }
 
 #[cfg(test)]
