@@ -204,8 +204,9 @@ impl Launch {
 }
 
 impl Starting {
-    /// Waits until all threads have started, or until all have ended again.
-    pub(crate) fn finish(mut self) -> Result<Vec<thread::JoinHandle<()>>, BuildError> {
+    /// Waits until all threads have started or given up. On an error the caller owes the shutdown, and
+    /// then [`join`](Self::join).
+    pub(crate) fn wait(&mut self) -> Result<(), BuildError> {
         for _ in 0..self.threads.len() {
             let report = self
                 .reports
@@ -215,16 +216,15 @@ impl Starting {
                 self.failed = Some(BuildError::driver(error));
             }
         }
-        match self.failed.take() {
-            None => Ok(self.threads),
-            Some(error) => {
-                self.abandon();
-                Err(error)
-            }
-        }
+        self.failed.take().map_or(Ok(()), Err)
     }
 
-    /// Ends all threads.
+    /// The threads.
+    pub(crate) fn into_threads(self) -> Vec<thread::JoinHandle<()>> {
+        self.threads
+    }
+
+    /// Begins a shutdown and waits for the threads to end.
     pub(crate) fn abandon(self) {
         begin_shutdown(&self.core, Duration::from_secs(1));
         for thread in self.threads {

@@ -27,6 +27,7 @@ use crate::{
     shard::{self, Root, Shard},
     shield::{Payload, catch},
     task::Running,
+    time::later,
 };
 
 /// How long a dropped runtime waits for its shards.
@@ -124,11 +125,13 @@ impl fmt::Debug for Runtime {
 pub(crate) fn build(plan: Plan) -> Result<Runtime, BuildError> {
     let launch = plan.prepare()?;
     let handle = Handle::new(Arc::clone(&launch.core));
-    let threads = launch.start_threads().finish()?;
-    Ok(Runtime {
-        handle,
-        threads: Mutex::new(threads),
-    })
+    let mut starting = launch.start_threads();
+    if let Err(error) = starting.wait() {
+        starting.abandon();
+        return Err(error);
+    }
+    let threads = Mutex::new(starting.into_threads());
+    Ok(Runtime { handle, threads })
 }
 
 /// Makes the calling thread shard 0 and drives `future` on it.
@@ -143,7 +146,7 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
     let mut launch = plan.prepare()?;
     let core = Arc::clone(&launch.core);
     let first = launch.berths.remove(0);
-    let starting = launch.start_threads();
+    let mut starting = launch.start_threads();
     let shard = match first.start() {
         Ok(shard) => shard,
         Err(error) => {
@@ -152,11 +155,11 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
         }
     };
     let mut result = None;
-    let mut threads = Ok(Vec::new());
+    let mut started = Ok(());
     let remains = launch::or_abort(|| {
         shard::with(shard, |shard| {
-            threads = starting.finish();
-            if threads.is_ok() {
+            started = starting.wait();
+            if started.is_ok() {
                 result = drive(shard, future);
             }
             launch::begin_shutdown(&core, DROP_DEADLINE);
@@ -165,14 +168,14 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
     });
     launch::call(stop.as_ref());
     launch::end(&core, remains);
-    let threads = threads?;
-    core.shutdown.wait();
+    core.shutdown.wait(DROP_DEADLINE);
     core.pool.join(Instant::now() + DROP_DEADLINE);
     if core.shutdown.is_ended() {
-        for thread in threads {
+        for thread in starting.into_threads() {
             let _ = thread.join();
         }
     }
+    started?;
     match result {
         Some(Ok(output)) => Ok(output),
         Some(Err(payload)) => panic::resume_unwind(payload),
@@ -271,8 +274,8 @@ pub(crate) fn shutdown(core: &Core, deadline: Duration) -> ShutdownReport {
     if context::with_shard_of(core.id, |_| ()).is_some() {
         return ShutdownReport::default();
     }
-    let progress = core.shutdown.wait();
-    let until = core.shutdown.deadline().unwrap_or_else(Instant::now);
+    let until = later(Instant::now(), deadline);
+    let progress = core.shutdown.wait(deadline);
     ShutdownReport {
         finished: core.shutdown.is_ended(),
         leaked_ops: progress.leaked,

@@ -83,6 +83,25 @@ impl Peer {
         }
     }
 
+    /// A shard of no runtime, for tests of the parts.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        #[derive(Debug)]
+        struct Silent;
+        impl Bell for Silent {
+            fn ring(&self) {}
+        }
+        let stealer = crossbeam_deque::Worker::new_fifo().stealer();
+        Self::new(
+            ShardId::new(0),
+            0,
+            Weak::new(),
+            Arc::default(),
+            Arc::new(Silent),
+            stealer,
+        )
+    }
+
     /// The runtime, unless it is gone.
     pub(crate) fn core(&self) -> Option<Arc<Core>> {
         self.core.upgrade()

@@ -21,6 +21,8 @@ use std::{
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::time::later;
+
 /// How far a shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -85,8 +87,7 @@ impl Shutdown {
 
     /// Starts the shutdown, or brings its deadline forward. The caller owes every shard a nudge.
     pub(crate) fn begin(&self, deadline: Duration) {
-        let now = Instant::now();
-        let deadline = now.checked_add(deadline).unwrap_or_else(|| now + FOREVER);
+        let deadline = later(Instant::now(), deadline);
         let mut progress = self.progress.lock();
         progress.deadline = Some(progress.deadline.map_or(deadline, |old| old.min(deadline)));
         let running = Phase::Running as u8;
@@ -138,19 +139,14 @@ impl Shutdown {
         self.ended.notify_all();
     }
 
-    /// Waits until all shards are gone or it makes no sense to wait any longer.
-    pub(crate) fn wait(&self) -> Progress {
+    /// Waits until all shards are gone, at most until a little after the deadline, the caller's or the
+    /// shutdown's, whichever is later.
+    pub(crate) fn wait(&self, patience: Duration) -> Progress {
         let mut progress = self.progress.lock();
+        let own = later(Instant::now(), patience);
+        let until = progress.deadline.map_or(own, |deadline| deadline.max(own)) + GRACE;
         while progress.ended < self.shards {
-            let until = progress.deadline.map(|deadline| deadline + GRACE);
-            let timed_out = match until {
-                Some(until) => self.ended.wait_until(&mut progress, until).timed_out(),
-                None => {
-                    self.ended.wait(&mut progress);
-                    false
-                }
-            };
-            if timed_out {
+            if self.ended.wait_until(&mut progress, until).timed_out() {
                 break;
             }
         }
@@ -166,6 +162,3 @@ impl Shutdown {
         self.shards
     }
 }
-
-/// A deadline that no process sees: thirty years.
-const FOREVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);

@@ -290,3 +290,134 @@ impl Wheel {
         u64::try_from(nanos).unwrap_or(u64::MAX).min(u64::MAX - 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, task::Waker};
+
+    use super::*;
+    use crate::core::Peer;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn timer(origin: Instant, nanos: u64) -> Arc<Timer> {
+        let deadline = origin + Duration::from_nanos(nanos);
+        Arc::new(Timer::new(
+            deadline,
+            Arc::new(Peer::detached()),
+            Waker::noop().clone(),
+        ))
+    }
+
+    fn random(state: &mut u64) -> u64 {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        *state
+    }
+
+    /// Deadlines of all orders of magnitude, near the edges of slots more often than chance would.
+    fn deadline(state: &mut u64, now: u64) -> u64 {
+        let magnitude = random(state) % 44;
+        let ahead = random(state) % (1 << magnitude);
+        let edge = if random(state).is_multiple_of(4) {
+            1 << (GRAIN + SLOTS)
+        } else {
+            1
+        };
+        (now + ahead) / edge * edge
+    }
+
+    /// The wheel against an ordered map, doing the same things by the same random numbers.
+    #[test]
+    fn a_wheel_does_what_an_ordered_map_does() {
+        for seed in 1..=30 {
+            let mut state = 0x5EED_0000 + seed;
+            let origin = Instant::now();
+            let at = |nanos| origin + Duration::from_nanos(nanos);
+            let mut wheel = Wheel::new(origin);
+            let mut model: BTreeMap<(u64, u64), Arc<Timer>> = BTreeMap::new();
+            let mut now = 0;
+            for number in 0..3_000 {
+                match random(&mut state) % 8 {
+                    0..=3 => {
+                        let nanos = deadline(&mut state, now);
+                        let timer = timer(origin, nanos);
+                        assert!(wheel.arm(Arc::clone(&timer)).is_none());
+                        model.insert((nanos, number), timer);
+                    }
+                    4 if !model.is_empty() => {
+                        let nth = random(&mut state) as usize % model.len();
+                        let key = *model.keys().nth(nth).unwrap();
+                        let timer = model.remove(&key).unwrap();
+                        assert!(wheel.disarm(&timer).is_some());
+                        assert!(wheel.disarm(&timer).is_none(), "once is enough");
+                    }
+                    5 if !model.is_empty() => {
+                        let nth = random(&mut state) as usize % model.len();
+                        let key = *model.keys().nth(nth).unwrap();
+                        let timer = model.remove(&key).unwrap();
+                        let nanos = deadline(&mut state, now);
+                        assert!(wheel.rearm(&timer, at(nanos)));
+                        model.insert((nanos, number), timer);
+                    }
+                    _ => {
+                        // To the earliest deadline, just before it, or somewhere.
+                        let earliest = model.keys().next().map_or(now, |key| key.0);
+                        now = now.max(match random(&mut state) % 3 {
+                            0 => earliest,
+                            1 => earliest.saturating_sub(1),
+                            _ => deadline(&mut state, now),
+                        });
+                        let mut fired: Vec<_> =
+                            wheel.expire(at(now)).iter().map(Arc::as_ptr).collect();
+                        let later = model.split_off(&(now + 1, 0));
+                        let mut due: Vec<_> = model.values().map(Arc::as_ptr).collect();
+                        fired.sort();
+                        due.sort();
+                        assert_eq!(fired, due, "seed {seed}, step {number}, now {now}");
+                        model = later;
+                        assert!(!wheel.is_due(at(now)) || model.is_empty() || wheel.due <= now);
+                    }
+                }
+                assert_eq!(wheel.is_empty(), model.is_empty());
+                let next = wheel.next_due();
+                let earliest = model.keys().next().map(|key| at(key.0));
+                assert_eq!(next.is_some(), earliest.is_some());
+                assert!(next <= earliest, "seed {seed}: looked at too late");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lone_far_timer_is_waited_for_exactly() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        let nanos = 12_345 * SECOND + 678;
+        wheel.arm(timer(origin, nanos));
+        let due = origin + Duration::from_nanos(nanos);
+        assert_eq!(wheel.next_due(), Some(due));
+        assert!(wheel.expire(due - Duration::from_nanos(1)).is_empty());
+        assert_eq!(wheel.expire(due).len(), 1);
+        assert_eq!(wheel.next_due(), None);
+    }
+
+    /// A full slot is looked at from its start on, and never later.
+    #[test]
+    fn a_crowded_slot_wakes_early_rather_than_late() {
+        let origin = Instant::now();
+        let mut wheel = Wheel::new(origin);
+        for n in 0..1_000 {
+            wheel.arm(timer(origin, 10 * SECOND + n));
+        }
+        assert!(wheel.next_due().unwrap() <= origin + Duration::from_secs(10));
+        assert_eq!(
+            wheel
+                .expire(origin + Duration::from_nanos(10 * SECOND + 499))
+                .len(),
+            500
+        );
+        assert_eq!(wheel.abandon().len(), 500);
+        assert!(wheel.is_empty());
+    }
+}
