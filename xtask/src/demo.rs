@@ -2,7 +2,9 @@
 //!
 //! 1. Builds the servers and the load generator in release mode.
 //! 2. Starts the server on a free port, over a directory that it fills.
-//! 3. Drives it with the load generator, which computes for itself what each body must be.
+//! 3. Drives it with the load generator, which computes for itself what each body must be: first as fast as it can, which
+//!    shows the throughput, then with rests between the requests of a connection, which shows latencies that are more than
+//!    queues, and shards that run dry and steal.
 //! 4. Closes the server's stdin, upon which it ends and prints its counters.
 //! 5. Compares and reports. One wrong byte, or one request that only one side counted, is an error.
 //!
@@ -26,6 +28,33 @@ pub(crate) const ABOUT: &str = "a hyper server under load, every byte checked; [
 
 /// The least that a demo must have answered to count as one.
 const REQUESTS_MIN: u64 = 20_000;
+
+/// A kind of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Phase {
+    name: &'static str,
+    /// Average rest of a connection after an answer, in microseconds.
+    think_us: u32,
+    /// Its share of the demo's time, in tenths.
+    tenths: u32,
+    /// Requests that it must not fall short of.
+    requests: u64,
+}
+
+const PHASES: &[Phase] = &[
+    Phase {
+        name: "full speed",
+        think_us: 0,
+        tenths: 6,
+        requests: REQUESTS_MIN,
+    },
+    Phase {
+        name: "paced",
+        think_us: 2000,
+        tenths: 4,
+        requests: 0,
+    },
+];
 
 /// Turns of a comparison: an odd number, so that the median is a measured one.
 const TURNS: usize = 5;
@@ -112,8 +141,10 @@ impl Plan {
         }
         let turns = if self.compare { TURNS } else { 1 };
         for _ in 0..turns {
-            for side in &mut sides {
-                side.drive(self, rounds.trim())?;
+            for phase in PHASES {
+                for side in &mut sides {
+                    side.drive(self, phase, rounds.trim())?;
+                }
             }
         }
         let runs: Vec<Run> = sides.into_iter().map(Side::end).collect::<Outcome<_>>()?;
@@ -149,21 +180,19 @@ impl Side {
         })
     }
 
-    fn drive(&mut self, plan: &Plan, rounds: &str) -> Outcome {
-        let requests = if plan.compare { 0 } else { REQUESTS_MIN };
-        let tool = Tool::new(bench::binary("demo_load")?).quiet().args([
-            "--server",
-            &self.server.address,
-            "--seconds",
-            &plan.seconds.to_string(),
-            "--connections",
-            &plan.connections.to_string(),
-            "--requests",
-            &requests.to_string(),
-            "--cpu-rounds",
-            rounds,
-        ]);
-        let mut load = Load::default();
+    fn drive(&mut self, plan: &Plan, phase: &'static Phase, rounds: &str) -> Outcome {
+        let seconds = plan.seconds * f64::from(phase.tenths) / 10.0;
+        // A comparison has several turns to come to as many.
+        let requests = if plan.compare { 0 } else { phase.requests };
+        let tool = Tool::new(bench::binary("demo_load")?)
+            .quiet()
+            .args(["--server", &self.server.address])
+            .args(["--seconds", &seconds.to_string()])
+            .args(["--connections", &plan.connections.to_string()])
+            .args(["--requests", &requests.to_string()])
+            .args(["--think-us", &phase.think_us.to_string()])
+            .args(["--cpu-rounds", rounds]);
+        let mut load = Load::new(phase);
         // The generator's exit code says no more than its count of errors, and a broken body must still get its report.
         tool.read_lines(|line| load.look(line))?;
         self.loads.push(load);

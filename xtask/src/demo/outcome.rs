@@ -1,5 +1,7 @@
 //! What the load generator prints, read back.
 
+use super::Phase;
+
 /// One route of one load; times in nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Route {
@@ -13,8 +15,9 @@ pub(super) struct Route {
 }
 
 /// One load.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Load {
+    pub(super) phase: &'static Phase,
     pub(super) routes: Vec<Route>,
     pub(super) requests: u64,
     pub(super) errors: u64,
@@ -25,6 +28,18 @@ pub(super) struct Load {
 }
 
 impl Load {
+    pub(super) fn new(phase: &'static Phase) -> Self {
+        Load {
+            phase,
+            routes: Vec::new(),
+            requests: 0,
+            errors: 0,
+            ns: 0,
+            checksum: String::new(),
+            whole: false,
+        }
+    }
+
     /// Takes in a line.
     pub(super) fn look(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
@@ -69,7 +84,7 @@ mod tests {
 
     #[test]
     fn lines_of_the_generator_are_read_back() {
-        let mut load = Load::default();
+        let mut load = Load::new(&super::super::PHASES[0]);
         load.look("route json 10 2000 40000 90000 120000 130000");
         assert!(!load.whole);
         load.look("total 10 1 2000000000 00ff");

@@ -1,8 +1,8 @@
 //! What the demo prints, and what it demands.
 
-use super::outcome::Load;
+use super::outcome::{Load, Route};
 use super::server::{Server, Stats};
-use super::{Plan, REQUESTS_MIN};
+use super::{PHASES, Phase, Plan, REQUESTS_MIN};
 use crate::fail::{Fail, Outcome};
 
 /// How the judgement calls answers that were not what they must be.
@@ -41,9 +41,10 @@ impl Run {
         self.stat(name) as f64 / self.requests().max(1) as f64
     }
 
-    /// Median, least and most of what `of` says of the loads.
-    fn spread(&self, of: impl Fn(&Load) -> f64) -> [f64; 3] {
-        let mut values: Vec<f64> = self.loads.iter().map(of).collect();
+    /// Median, least and most of what `of` says of the loads of a phase.
+    fn spread(&self, phase: &Phase, of: impl Fn(&Load) -> f64) -> [f64; 3] {
+        let loads = self.loads.iter().filter(|load| load.phase == phase);
+        let mut values: Vec<f64> = loads.map(of).collect();
         values.sort_by(f64::total_cmp);
         [
             values[values.len() / 2],
@@ -100,44 +101,33 @@ pub(super) fn judge(plan: &Plan, runs: &[Run]) -> Outcome {
 }
 
 fn one(plan: &Plan, run: &Run) {
-    let [rate, least, most] = run.spread(Load::per_second);
+    println!(
+        "\n{}: {} shards, {}, {} connections",
+        run.runtime,
+        run.stat("shards"),
+        plan.placement(),
+        plan.connections,
+    );
+    for phase in PHASES {
+        table(run, phase);
+    }
     let bytes: u64 = run
         .loads
         .iter()
         .flat_map(|load| &load.routes)
         .map(|route| route.bytes)
         .sum();
-    let checksums = run
+    let sums = run
         .loads
         .iter()
         .filter_map(|load| u64::from_str_radix(&load.checksum, 16).ok());
     println!(
-        "\n{}: {} shards, {}, {} connections, {} x {} s",
-        run.runtime,
-        run.stat("shards"),
-        plan.placement(),
-        plan.connections,
-        run.loads.len(),
-        plan.seconds,
-    );
-    println!(
-        "  {:<10} {:>9} {:>10} {:>10} {:>10} {:>10}",
-        "route", "requests", "p50", "p99", "p99.9", "max"
-    );
-    for index in 0..run.loads[0].routes.len() {
-        route(run, index);
-    }
-    println!(
-        "  requests {}, errors {}, {} MiB of bodies checked, checksum {:016x}",
+        "  requests {}, errors {}; {} MiB of bodies checked, checksum {:016x}",
         run.requests(),
         run.errors(),
         bytes >> 20,
-        checksums.fold(0, u64::wrapping_add),
+        sums.fold(0, u64::wrapping_add),
     );
-    match run.loads.len() {
-        1 => println!("  {rate:.0} requests/s"),
-        _ => println!("  {rate:.0} requests/s (median; {least:.0} to {most:.0})"),
-    }
     println!(
         "  server: counted {} requests; CPU {:.2} s, {:.1} us a request",
         run.stat("served"),
@@ -146,6 +136,24 @@ fn one(plan: &Plan, run: &Run) {
     );
     if run.runtime == "ringmesh" {
         mesh(run);
+    }
+}
+
+/// A phase's throughput, and a row for each route.
+fn table(run: &Run, phase: &Phase) {
+    let turns = run.loads.iter().filter(|load| load.phase == phase).count();
+    let [rate, least, most] = run.spread(phase, Load::per_second);
+    print!("  {}: {rate:.0} requests/s", phase.name);
+    match turns {
+        1 => println!(),
+        _ => println!(", median of {turns} turns, {least:.0} to {most:.0}"),
+    }
+    println!(
+        "    {:<10} {:>9} {:>10} {:>10} {:>10} {:>10}",
+        "route", "requests", "p50", "p99", "p99.9", "max"
+    );
+    for route in &run.loads[0].routes {
+        row(run, phase, &route.name);
     }
 }
 
@@ -173,18 +181,13 @@ fn mesh(run: &Run) {
     );
 }
 
-fn route(run: &Run, index: usize) {
-    let name = &run.loads[0].routes[index].name;
-    let requests: u64 = run
-        .loads
-        .iter()
-        .map(|load| load.routes[index].requests)
-        .sum();
-    let time = |of: fn(&super::outcome::Route) -> u64| {
-        micros(run.spread(|load| of(&load.routes[index]) as f64)[0])
-    };
+fn row(run: &Run, phase: &Phase, name: &str) {
+    let loads = run.loads.iter().filter(|load| load.phase == phase);
+    let requests: u64 = loads.map(|load| load.route(name).requests).sum();
+    let time =
+        |of: fn(&Route) -> u64| micros(run.spread(phase, |load| of(&load.route(name)) as f64)[0]);
     println!(
-        "  {name:<10} {requests:>9} {:>10} {:>10} {:>10} {:>10}",
+        "    {name:<10} {requests:>9} {:>10} {:>10} {:>10} {:>10}",
         time(|route| route.p50),
         time(|route| route.p99),
         time(|route| route.p999),
@@ -194,20 +197,28 @@ fn route(run: &Run, index: usize) {
 
 /// Ratios of the medians: below 1 is less for us.
 fn compare(ours: &Run, theirs: &Run) {
-    let ratio = |of: &dyn Fn(&Load) -> f64| ours.spread(of)[0] / theirs.spread(of)[0];
     println!("\nringmesh / tokio, ratios of medians over the interleaved turns");
-    println!("  requests/s {:.2}", ratio(&Load::per_second));
     println!(
         "  CPU a request {:.2}",
         ours.per_request("cpu_ns") / theirs.per_request("cpu_ns")
     );
-    for name in ["json", "cpu"] {
+    for phase in PHASES {
+        let ratio = |of: &dyn Fn(&Load) -> f64| {
+            ours.spread(phase, of)[0] / theirs.spread(phase, of)[0].max(f64::MIN_POSITIVE)
+        };
         println!(
-            "  {name}: p50 {:.2}, p99 {:.2}, p99.9 {:.2}",
-            ratio(&|load| load.route(name).p50 as f64),
-            ratio(&|load| load.route(name).p99 as f64),
-            ratio(&|load| load.route(name).p999 as f64),
+            "  {}: requests/s {:.2}",
+            phase.name,
+            ratio(&Load::per_second)
         );
+        for name in ["json", "cpu"] {
+            println!(
+                "    {name}: p50 {:.2}, p99 {:.2}, p99.9 {:.2}",
+                ratio(&|load| load.route(name).p50 as f64),
+                ratio(&|load| load.route(name).p99 as f64),
+                ratio(&|load| load.route(name).p999 as f64),
+            );
+        }
     }
 }
 
