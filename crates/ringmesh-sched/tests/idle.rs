@@ -78,7 +78,7 @@ fn no_shard_is_left_asleep_with_work() {
                     let handle = runtime.handle().clone();
                     thread::spawn(move || {
                         let mut random = Random(seed + n);
-                        for _ in 0..250 {
+                        for _ in 0..1_000 {
                             let placement = match random.below(4) {
                                 0 => Placement::Stealable,
                                 1 => Placement::Pinned(shard(random.below(3))),
@@ -102,15 +102,15 @@ fn no_shard_is_left_asleep_with_work() {
 /// Wakes a task on another shard and waits for it, a few times over.
 async fn hop(next: ringmesh_sched::ShardId, hops: usize) {
     for n in 0..=hops {
-        let gate = Gate::new();
-        let (waiting, target) = (Arc::clone(&gate), shard((next.index() + n) % 3));
+        let (ready, gate) = (Gate::new(), Gate::new());
+        let (there, waiting) = (Arc::clone(&ready), Arc::clone(&gate));
+        let target = shard((next.index() + n) % 3);
         let waiter = spawn_with(Placement::Pinned(target), async move {
+            there.open();
             waiting.wait().await;
             here::current()
         });
-        while gate.waits() == 0 {
-            yield_now().await;
-        }
+        ready.wait().await;
         gate.open();
         assert_eq!(waiter.await.unwrap(), Some(target));
     }
