@@ -1,0 +1,338 @@
+//! Accepting: connections belong to the listener, not to the future that asked for one.
+//!
+//! ```text
+//!                      poll_accept
+//!                          |
+//!            drawer? ------+------ empty: register, poll the own accept op
+//!              |                         |                    |
+//!              v                         | ready              | pending: wait for the op or for the drawer
+//!        a connection <------------------'                    |
+//!              ^                                              | dropped
+//!              |                                              v
+//!              |   put: wake all waiting accepts      orphan: its connection, if one came
+//!              '------------- drawer <------------------------'
+//! ```
+//!
+//! 1. Every `accept` has an accept op of its own, on the ring of the shard that polls it. A listener that is
+//!    shared by the shards accepts on all of them.
+//! 2. A dropped accept's op is cancelled. If a connection came before the cancel, the op's orphan handler puts
+//!    it into the listener's drawer and wakes *all* waiting accepts, on whichever ring they wait: the first
+//!    takes it, and its own op is cancelled in turn (and may fill the drawer again).
+//! 3. An accept looks into the drawer and registers for it under one lock, before it looks at its op, so a
+//!    connection that is put there is either seen or announced.
+//! 4. The drawer is emptied by accepts, by [`Incoming`], or by the drop of the listener: only then is a
+//!    connection lost (closed), as it is in the kernel's backlog.
+//!
+//! Rejected: waking one waiter per connection. A woken accept may be dropped or find its own op done; the
+//! wake would have to be handed on, for a path that only dropped accepts use.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use parking_lot::Mutex;
+use ringmesh_op::multishot::{AcceptMulti, Multi};
+use ringmesh_op::ops::{Accept, Drawer};
+use ringmesh_op::{Op, SharedFd};
+use slab::Slab;
+use socket2::{SockAddr, SockRef};
+
+/// How many undelivered connections make a multishot accept pause, for a listener whose backlog we do not
+/// know. Half of the backlog that `bind` asks for.
+const LIMIT_DEFAULT: usize = crate::BACKLOG as usize / 2;
+
+/// What all handles of one listening socket share.
+pub(crate) struct Acceptor {
+    fd: SharedFd,
+    shelf: Arc<Shelf>,
+    limit: usize,
+}
+
+impl Acceptor {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd: SharedFd::new(fd),
+            shelf: Arc::default(),
+            limit: LIMIT_DEFAULT,
+        }
+    }
+
+    /// For a listener with a backlog of `n`.
+    pub(crate) fn with_backlog(mut self, n: u32) -> Self {
+        self.limit = (n as usize / 2).max(1);
+        self
+    }
+
+    /// The plain descriptor, unless somebody accepts or a connection would be lost.
+    pub(crate) fn into_fd(self) -> Result<OwnedFd, (&'static str, Self)> {
+        if !self.shelf.is_quiet() {
+            return Err((
+                "an accept is in flight, or a connection is waiting to be taken",
+                self,
+            ));
+        }
+        let Self { fd, shelf, limit } = self;
+        fd.try_into_owned()
+            .map_err(|fd| ("an accept is in flight", Self { fd, shelf, limit }))
+    }
+
+    fn op(&self) -> Op<Accept> {
+        Op::new(Accept::with_drawer(&self.fd, self.drawer()))
+    }
+
+    fn multi(&self) -> Multi<AcceptMulti> {
+        Multi::new(AcceptMulti::new(&self.fd, Some(self.drawer()))).with_limit(self.limit)
+    }
+
+    fn drawer(&self) -> Arc<dyn Drawer> {
+        self.shelf.clone()
+    }
+}
+
+impl AsFd for Acceptor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acceptor")
+            .field("fd", &self.fd)
+            .field("shelf", &self.shelf)
+            .finish()
+    }
+}
+
+/// The drawer of one listener, and who waits for it.
+#[derive(Default)]
+struct Shelf {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    connections: VecDeque<(OwnedFd, Option<SockAddr>)>,
+    /// Who waits; `None` once woken, until it comes back.
+    waiting: Slab<Option<Waker>>,
+}
+
+/// One accept's registration.
+type Ticket = Option<usize>;
+
+impl Shelf {
+    /// Takes a connection, or registers for the next one.
+    fn poll_take(
+        &self,
+        ticket: &mut Ticket,
+        cx: &Context<'_>,
+    ) -> Poll<(OwnedFd, Option<SockAddr>)> {
+        let mut fresh = None;
+        loop {
+            let mut inner = self.inner.lock();
+            if let Some(connection) = inner.connections.pop_front() {
+                return Poll::Ready(connection);
+            }
+            let known = ticket.map(|key| &mut inner.waiting[key]);
+            let current = known.as_ref().and_then(|slot| slot.as_ref());
+            if current.is_some_and(|old| old.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+            // Wakers are cloned and dropped outside the lock: both may run foreign code.
+            let Some(waker) = fresh.take() else {
+                drop(inner);
+                fresh = Some(cx.waker().clone());
+                continue;
+            };
+            let old = match known {
+                Some(slot) => slot.replace(waker),
+                None => {
+                    *ticket = Some(inner.waiting.insert(Some(waker)));
+                    None
+                }
+            };
+            drop(inner);
+            drop(old);
+            return Poll::Pending;
+        }
+    }
+
+    fn unregister(&self, ticket: &mut Ticket) {
+        if let Some(key) = ticket.take() {
+            let waker = self.inner.lock().waiting.remove(key);
+            drop(waker);
+        }
+    }
+
+    fn is_quiet(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.connections.is_empty() && inner.waiting.is_empty()
+    }
+}
+
+impl Drawer for Shelf {
+    fn put(&self, connection: OwnedFd, peer: Option<SockAddr>) {
+        let mut inner = self.inner.lock();
+        inner.connections.push_back((connection, peer));
+        let waiting: Vec<Waker> = inner
+            .waiting
+            .iter_mut()
+            .filter_map(|(_, slot)| slot.take())
+            .collect();
+        drop(inner);
+        for waker in waiting {
+            // One accept's waker must not cost the others theirs.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+    }
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = self.inner.lock();
+        f.debug_struct("Shelf")
+            .field("connections", &inner.connections.len())
+            .field("waiting", &inner.waiting.len())
+            .finish()
+    }
+}
+
+/// One `accept`.
+pub(crate) struct Accepting<A: Deref<Target = Acceptor>> {
+    acceptor: A,
+    op: Option<Op<Accept>>,
+    ticket: Ticket,
+}
+
+impl<A: Deref<Target = Acceptor>> Accepting<A> {
+    pub(crate) const fn new(acceptor: A) -> Self {
+        Self {
+            acceptor,
+            op: None,
+            ticket: None,
+        }
+    }
+}
+
+impl<A: Deref<Target = Acceptor>> Drop for Accepting<A> {
+    fn drop(&mut self) {
+        // First the registration: what the op still brings is for others.
+        self.acceptor.shelf.unregister(&mut self.ticket);
+        self.op = None;
+    }
+}
+
+impl<A: Deref<Target = Acceptor>> Unpin for Accepting<A> {}
+
+impl<A: Deref<Target = Acceptor>> Future for Accepting<A> {
+    type Output = io::Result<(OwnedFd, SockAddr)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        loop {
+            if let Poll::Ready((fd, peer)) = this.acceptor.shelf.poll_take(&mut this.ticket, cx) {
+                let Ok(peer) = peer.map_or_else(|| SockRef::from(&fd).peer_addr(), Ok) else {
+                    continue; // Reset before anybody saw it, which is what ECONNABORTED says.
+                };
+                this.acceptor.shelf.unregister(&mut this.ticket);
+                this.op = None;
+                return Poll::Ready(Ok((fd, peer)));
+            }
+            let op = this.op.get_or_insert_with(|| this.acceptor.op());
+            let result = ready!(Pin::new(op).poll(cx));
+            this.op = None;
+            if result.as_ref().is_err_and(is_about_the_connection) {
+                continue;
+            }
+            this.acceptor.shelf.unregister(&mut this.ticket);
+            return Poll::Ready(result);
+        }
+    }
+}
+
+impl<A: Deref<Target = Acceptor>> fmt::Debug for Accepting<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accepting")
+            .field("op", &self.op)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A stream of connections: the drawer first, then a multishot accept.
+pub(crate) struct Arriving<A: Deref<Target = Acceptor>> {
+    acceptor: A,
+    multi: Multi<AcceptMulti>,
+    ticket: Ticket,
+}
+
+impl<A: Deref<Target = Acceptor>> Arriving<A> {
+    pub(crate) fn new(acceptor: A) -> Self {
+        Self {
+            multi: acceptor.multi(),
+            acceptor,
+            ticket: None,
+        }
+    }
+
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Option<(OwnedFd, SockAddr)>>> {
+        loop {
+            let (fd, peer) = match self.acceptor.shelf.poll_take(&mut self.ticket, cx) {
+                Poll::Ready(connection) => connection,
+                Poll::Pending => match ready!(self.multi.poll_next(cx)) {
+                    Some(Ok(fd)) => (fd, None),
+                    Some(Err(e)) if is_about_the_connection(&e) => continue,
+                    Some(Err(e)) => return Poll::Ready(Err(e)),
+                    None => return Poll::Ready(Ok(None)),
+                },
+            };
+            match peer.map_or_else(|| SockRef::from(&fd).peer_addr(), Ok) {
+                Ok(peer) => return Poll::Ready(Ok(Some((fd, peer)))),
+                // Reset before anybody saw it, which is what ECONNABORTED says.
+                Err(_) => continue,
+            }
+        }
+    }
+}
+
+impl<A: Deref<Target = Acceptor>> Drop for Arriving<A> {
+    fn drop(&mut self) {
+        // Then the multishot is dropped, and its undelivered connections go to the drawer and to other accepts.
+        self.acceptor.shelf.unregister(&mut self.ticket);
+    }
+}
+
+impl<A: Deref<Target = Acceptor>> fmt::Debug for Arriving<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arriving")
+            .field("acceptor", &*self.acceptor)
+            .field("multi", &self.multi)
+            .finish()
+    }
+}
+
+/// Errors that accept(2) reports about a connection that is gone already: the listener is fine, go on.
+fn is_about_the_connection(error: &io::Error) -> bool {
+    const GONE: [i32; 8] = [
+        libc::ECONNABORTED,
+        libc::EPROTO,
+        libc::ENETDOWN,
+        libc::ENOPROTOOPT,
+        libc::EHOSTDOWN,
+        libc::ENONET,
+        libc::EHOSTUNREACH,
+        libc::ENETUNREACH,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|errno| GONE.contains(&errno))
+}

@@ -1,0 +1,577 @@
+//! The queue of one socket. See the parent module for the drawing.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::mem;
+use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use ringmesh_op::{AnyBuf, SharedFd};
+use ringmesh_sched::{EnterGuard, Handle};
+use slab::Slab;
+use socket2::SockRef;
+
+use super::GRACE;
+use super::batch::{BATCH_BYTES, Entry, Flight, Landing, Lone, WRITERS_MAX};
+
+/// What writers of one socket share.
+pub(crate) struct SendQueue {
+    fd: SharedFd,
+    /// Where sends are submitted from when the queue is driven on a thread without a runtime.
+    home: OnceLock<Handle>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    active: Active,
+    waiting: VecDeque<Item>,
+    writers: Slab<Writer>,
+    /// The error of a send that nobody waited for; the next writer is told.
+    fault: Option<i32>,
+    /// Accepted bytes were lost: nothing may follow them.
+    torn: bool,
+}
+
+/// What goes on.
+#[derive(Default)]
+enum Active {
+    #[default]
+    Idle,
+    /// A future owns the op.
+    Direct,
+    /// A thread polls the op.
+    Driving { again: bool },
+    /// The queue owns the op.
+    Flight(Flight),
+}
+
+/// What waits in line.
+enum Item {
+    Bytes(Entry),
+    Mark(Mark),
+}
+
+/// Something to do when everything before it went.
+pub(crate) struct Mark {
+    /// Nothing: just say so.
+    pub(crate) how: Option<Shutdown>,
+    pub(crate) writer: Option<usize>,
+}
+
+struct Writer {
+    waker: Waker,
+    verdict: Option<Verdict>,
+    /// The future was dropped while its bytes were accepted. The key stays taken until they went.
+    gone: bool,
+}
+
+/// What a queued writer learns.
+pub(crate) struct Verdict {
+    pub(crate) result: Result<(), i32>,
+    pub(crate) sent: usize,
+    pub(crate) buf: Option<Box<dyn AnyBuf>>,
+}
+
+/// What [`SendQueue::enter`] says.
+pub(crate) enum Entrance {
+    /// Send; then call `finish_direct` or `adopt`.
+    Direct,
+    /// Something is going on: enqueue.
+    Busy,
+    /// The stream cannot take bytes any more.
+    Failed(i32),
+}
+
+impl SendQueue {
+    pub(crate) fn new(fd: SharedFd) -> Arc<Self> {
+        Arc::new(Self {
+            fd,
+            home: OnceLock::new(),
+            queue: Mutex::default(),
+        })
+    }
+
+    /// Asks to send directly.
+    pub(crate) fn enter(&self) -> Entrance {
+        if self.home.get().is_none() {
+            self.find_home();
+        }
+        let mut queue = self.queue.lock();
+        if let Some(errno) = queue.refusal() {
+            return Entrance::Failed(errno);
+        }
+        if queue.is_idle() {
+            queue.active = Active::Direct;
+            return Entrance::Direct;
+        }
+        Entrance::Busy
+    }
+
+    /// A direct send is over.
+    pub(crate) fn finish_direct(self: &Arc<Self>) {
+        let mut queue = self.queue.lock();
+        debug_assert!(matches!(queue.active, Active::Direct));
+        queue.active = Active::Idle;
+        let more = !queue.waiting.is_empty();
+        drop(queue);
+        if more {
+            self.drive();
+        }
+    }
+
+    /// A direct send lost its future; its bytes are accepted, so the queue goes on with it.
+    pub(crate) fn adopt(self: &Arc<Self>, lone: Box<dyn Lone>) {
+        let mut queue = self.queue.lock();
+        debug_assert!(matches!(queue.active, Active::Direct));
+        queue.active = Active::Flight(Flight::Lone(lone));
+        drop(queue);
+        self.drive();
+    }
+
+    /// Puts a buffer in line. The key is for [`poll_verdict`](Self::poll_verdict) and [`detach`](Self::detach).
+    pub(crate) fn enqueue(
+        self: &Arc<Self>,
+        buf: Box<dyn AnyBuf>,
+        len: usize,
+        waker: Waker,
+    ) -> usize {
+        self.push(waker, |writer| {
+            Item::Bytes(Entry {
+                buf,
+                len,
+                sent: 0,
+                writer: Some(writer),
+            })
+        })
+    }
+
+    /// Puts a mark in line.
+    pub(crate) fn enqueue_mark(self: &Arc<Self>, how: Option<Shutdown>, waker: Waker) -> usize {
+        self.push(waker, |writer| {
+            Item::Mark(Mark {
+                how,
+                writer: Some(writer),
+            })
+        })
+    }
+
+    /// Shuts the sending side down behind what was accepted, and tells nobody.
+    pub(crate) fn finish_later(self: &Arc<Self>) {
+        self.queue.lock().waiting.push_back(Item::Mark(Mark {
+            how: Some(Shutdown::Write),
+            writer: None,
+        }));
+        self.drive();
+    }
+
+    /// The verdict on a queued writer, which is then forgotten.
+    pub(crate) fn poll_verdict(&self, key: usize, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let mut fresh = None;
+        loop {
+            let mut queue = self.queue.lock();
+            let writer = &mut queue.writers[key];
+            if let Some(verdict) = writer.verdict.take() {
+                let writer = queue.writers.remove(key);
+                drop(queue);
+                drop(writer);
+                return Poll::Ready(verdict);
+            }
+            if writer.waker.will_wake(cx.waker()) {
+                return Poll::Pending;
+            }
+            let Some(waker) = fresh.take() else {
+                drop(queue);
+                fresh = Some(cx.waker().clone());
+                continue;
+            };
+            let old = mem::replace(&mut writer.waker, waker);
+            drop(queue);
+            drop(old);
+            return Poll::Pending;
+        }
+    }
+
+    /// A queued writer's future is gone: what is not in a submitted send is taken out of the line.
+    pub(crate) fn detach(self: &Arc<Self>, key: usize) {
+        let mut queue = self.queue.lock();
+        let removed = queue.forget(key);
+        drop(queue);
+        drop(removed);
+    }
+
+    /// Takes a writer out of the line if its bytes are not in a submitted send; then its verdict is ECANCELED.
+    pub(crate) fn cancel(&self, key: usize) {
+        let mut queue = self.queue.lock();
+        let Some(item) = queue.take_unsent(key) else {
+            return;
+        };
+        let buf = match item {
+            Item::Bytes(entry) => Some(entry.buf),
+            Item::Mark(_) => None,
+        };
+        let mut news = News::default();
+        let verdict = Verdict {
+            result: Err(libc::ECANCELED),
+            sent: 0,
+            buf,
+        };
+        queue.tell(Some(key), verdict, &mut news);
+        drop(queue);
+        news.spread();
+    }
+
+    /// Whether nothing is in the kernel, queued or being sent.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.queue.lock().is_idle()
+    }
+
+    /// The last user of the socket is gone: accepted bytes still go out, but not for ever.
+    pub(crate) fn close(&self) {
+        if !self.is_quiet() {
+            // Only TCP knows the option; a Unix peer that never reads is a local matter.
+            let _ = SockRef::from(&self.fd).set_tcp_user_timeout(Some(GRACE));
+        }
+    }
+
+    fn push(self: &Arc<Self>, waker: Waker, item: impl FnOnce(usize) -> Item) -> usize {
+        let mut queue = self.queue.lock();
+        let key = queue.writers.insert(Writer {
+            waker,
+            verdict: None,
+            gone: false,
+        });
+        queue.waiting.push_back(item(key));
+        let idle = matches!(queue.active, Active::Idle);
+        drop(queue);
+        if idle {
+            self.drive();
+        }
+        key
+    }
+
+    /// Moves the queue on as far as it goes without waiting.
+    fn drive(self: &Arc<Self>) {
+        let _runtime = self.enter_home();
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = Context::from_waker(&waker);
+        let mut news = News::default();
+        while let Some(flight) = self.take_flight(&mut news) {
+            if self.fly(flight, &mut cx, &mut news).is_pending() {
+                break;
+            }
+        }
+        news.spread();
+    }
+
+    /// The op to poll, old or new; `None` when there is none or somebody else polls it.
+    fn take_flight(&self, news: &mut News) -> Option<Flight> {
+        let mut queue = self.queue.lock();
+        let flight = match mem::take(&mut queue.active) {
+            Active::Direct => {
+                queue.active = Active::Direct;
+                return None;
+            }
+            Active::Driving { .. } => {
+                queue.active = Active::Driving { again: true };
+                return None;
+            }
+            Active::Flight(flight) => flight,
+            Active::Idle => queue.board(&self.fd, news)?,
+        };
+        queue.active = Active::Driving { again: false };
+        Some(flight)
+    }
+
+    /// Polls the op without the lock, until it is ready or has nothing to say.
+    fn fly(
+        self: &Arc<Self>,
+        mut flight: Flight,
+        cx: &mut Context<'_>,
+        news: &mut News,
+    ) -> Poll<()> {
+        loop {
+            let landing = flight.poll(cx);
+            let mut queue = self.queue.lock();
+            match landing {
+                Poll::Ready(landing) => {
+                    queue.active = Active::Idle;
+                    if queue.settle(landing, news) {
+                        let _ = SockRef::from(&self.fd).set_linger(Some(Duration::ZERO));
+                    }
+                    return Poll::Ready(());
+                }
+                Poll::Pending if !flight.is_submitted() => {
+                    queue.active = Active::Flight(flight);
+                    drop(queue);
+                    self.put_off();
+                    return Poll::Pending;
+                }
+                Poll::Pending if matches!(queue.active, Active::Driving { again: true }) => {
+                    queue.active = Active::Driving { again: false };
+                }
+                Poll::Pending => {
+                    queue.active = Active::Flight(flight);
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// The task that drives the queue has spent its budget: the shard's loop goes on with it, outside any task.
+    fn put_off(self: &Arc<Self>) {
+        let Some(shard) = ringmesh_sched::shard::current() else {
+            return;
+        };
+        if let Ok(handle) = Handle::try_current() {
+            let queue = Arc::clone(self);
+            // Fails once the runtime is closed, when nothing is sent any more.
+            let _ = handle.post(shard, Box::new(move || queue.drive()));
+        }
+    }
+
+    fn find_home(&self) {
+        if let Ok(handle) = Handle::try_current() {
+            // Another thread may have been first; either handle will do.
+            let _ = self.home.set(handle);
+        }
+    }
+
+    /// Sends need a runtime; a future can be dropped where there is none.
+    fn enter_home(&self) -> Option<EnterGuard> {
+        if ringmesh_sched::shard::current().is_some() || Handle::try_current().is_ok() {
+            return None;
+        }
+        self.home.get().map(Handle::enter)
+    }
+}
+
+/// Called where the send's completion was reaped.
+impl Wake for SendQueue {
+    fn wake(self: Arc<Self>) {
+        self.drive();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.drive();
+    }
+}
+
+impl Queue {
+    fn is_idle(&self) -> bool {
+        matches!(self.active, Active::Idle) && self.waiting.is_empty()
+    }
+
+    /// Why no more bytes can be taken.
+    fn refusal(&mut self) -> Option<i32> {
+        match self.fault.take() {
+            None if self.torn => Some(libc::EPIPE),
+            fault => fault,
+        }
+    }
+
+    /// Makes the next batch; marks at the front of the line are done on the way.
+    fn board(&mut self, fd: &SharedFd, news: &mut News) -> Option<Flight> {
+        loop {
+            match self.waiting.front()? {
+                Item::Mark(_) => {
+                    if let Some(Item::Mark(mark)) = self.waiting.pop_front() {
+                        self.pass(&mark, fd, news);
+                    }
+                }
+                Item::Bytes(_) if self.torn => {
+                    if let Some(Item::Bytes(entry)) = self.waiting.pop_front() {
+                        let errno = self.refusal().unwrap_or(libc::EPIPE);
+                        self.fail(entry, errno, news);
+                    }
+                }
+                Item::Bytes(_) => return Some(Flight::batch(fd, self.batch())),
+            }
+        }
+    }
+
+    /// The front of the line, as much as goes into one send.
+    fn batch(&mut self) -> Vec<Entry> {
+        let mut batch = Vec::with_capacity(self.waiting.len().min(WRITERS_MAX));
+        let mut bytes = 0;
+        while batch.len() < WRITERS_MAX && bytes < BATCH_BYTES {
+            match self.waiting.pop_front() {
+                Some(Item::Bytes(entry)) => {
+                    bytes += entry.len - entry.sent;
+                    batch.push(entry);
+                }
+                Some(mark) => {
+                    self.waiting.push_front(mark);
+                    break;
+                }
+                None => break,
+            }
+        }
+        batch
+    }
+
+    fn pass(&mut self, mark: &Mark, fd: &SharedFd, news: &mut News) {
+        let done = match mark.how {
+            Some(how) => SockRef::from(fd).shutdown(how),
+            None => Ok(()),
+        };
+        let verdict = Verdict {
+            result: done.map_err(|e| super::batch::errno(&e)),
+            sent: 0,
+            buf: None,
+        };
+        self.tell(mark.writer, verdict, news);
+    }
+
+    /// Deals a result out. Says whether accepted bytes were lost.
+    fn settle(&mut self, landing: Landing, news: &mut News) -> bool {
+        match landing.result {
+            Ok(sent) => {
+                self.settle_sent(landing.entries, sent, news);
+                false
+            }
+            Err(errno) => self.settle_failed(landing.entries, errno, news),
+        }
+    }
+
+    fn settle_sent(&mut self, mut entries: VecDeque<Entry>, mut sent: usize, news: &mut News) {
+        while let Some(mut entry) = entries.pop_front() {
+            let rest = entry.len - entry.sent;
+            if sent < rest {
+                entry.sent += sent;
+                entries.push_front(entry);
+                break;
+            }
+            sent -= rest;
+            let verdict = Verdict {
+                result: Ok(()),
+                sent: entry.len,
+                buf: Some(entry.buf),
+            };
+            self.tell(entry.writer, verdict, news);
+        }
+        for entry in entries.into_iter().rev() {
+            self.waiting.push_front(Item::Bytes(entry));
+        }
+    }
+
+    fn settle_failed(&mut self, entries: VecDeque<Entry>, errno: i32, news: &mut News) -> bool {
+        let told = entries
+            .iter()
+            .filter(|entry| self.is_awaited(entry))
+            .count();
+        let lost = told < entries.len();
+        for entry in entries {
+            self.fail(entry, errno, news);
+        }
+        if lost {
+            self.torn = true;
+            self.fault = (told == 0).then_some(errno);
+        }
+        lost
+    }
+
+    fn fail(&mut self, entry: Entry, errno: i32, news: &mut News) {
+        let verdict = Verdict {
+            result: Err(errno),
+            sent: entry.sent,
+            buf: Some(entry.buf),
+        };
+        self.tell(entry.writer, verdict, news);
+    }
+
+    /// Leaves a verdict for a writer; without one the buffer is dropped, outside the lock.
+    fn tell(&mut self, writer: Option<usize>, verdict: Verdict, news: &mut News) {
+        let Some(key) = writer else {
+            news.buffers.extend(verdict.buf);
+            return;
+        };
+        let writer = &mut self.writers[key];
+        let waker = mem::replace(&mut writer.waker, Waker::noop().clone());
+        if writer.gone {
+            self.writers.remove(key);
+            news.buffers.extend(verdict.buf);
+            news.retired.push(waker);
+        } else {
+            writer.verdict = Some(verdict);
+            news.wakers.push(waker);
+        }
+    }
+
+    fn is_awaited(&self, entry: &Entry) -> bool {
+        entry.writer.is_some_and(|key| !self.writers[key].gone)
+    }
+
+    /// The future of a queued writer is gone. Gives out what is to be dropped outside the lock.
+    fn forget(&mut self, key: usize) -> (Option<Item>, Option<Writer>) {
+        let removed = self.take_unsent(key);
+        let writer = &mut self.writers[key];
+        if removed.is_some() || writer.verdict.is_some() {
+            return (removed, Some(self.writers.remove(key)));
+        }
+        writer.gone = true;
+        (None, None)
+    }
+
+    /// Takes out of the line what a writer put there, unless a part of it went already.
+    fn take_unsent(&mut self, key: usize) -> Option<Item> {
+        let at = self.waiting.iter().position(|item| match item {
+            Item::Bytes(entry) => entry.writer == Some(key) && entry.sent == 0,
+            Item::Mark(mark) => mark.writer == Some(key),
+        })?;
+        self.waiting.remove(at)
+    }
+}
+
+/// What must happen outside the lock: wakes and drops run foreign code.
+#[derive(Default)]
+struct News {
+    wakers: Vec<Waker>,
+    retired: Vec<Waker>,
+    buffers: Vec<Box<dyn AnyBuf>>,
+}
+
+impl News {
+    fn spread(self) {
+        for waker in self.wakers {
+            // One writer's waker must not cost the others theirs.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
+        for waker in self.retired {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(waker)));
+        }
+        for buffer in self.buffers {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(buffer)));
+        }
+    }
+}
+
+impl Verdict {
+    /// The error, if it is one.
+    pub(crate) fn error(&self) -> Option<io::Error> {
+        self.result.err().map(io::Error::from_raw_os_error)
+    }
+}
+
+impl fmt::Debug for SendQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let queue = self.queue.lock();
+        let active = match queue.active {
+            Active::Idle => "Idle",
+            Active::Direct => "Direct",
+            Active::Driving { .. } => "Driving",
+            Active::Flight(_) => "Flight",
+        };
+        f.debug_struct("SendQueue")
+            .field("active", &active)
+            .field("waiting", &queue.waiting.len())
+            .field("fault", &queue.fault)
+            .field("torn", &queue.torn)
+            .finish()
+    }
+}
