@@ -107,7 +107,7 @@ impl Builder {
     }
 
     /// On which CPUs the shards run. Default: [`Affinity::Off`]. With [`run`](Self::run) the calling
-    /// thread is shard 0, and stays pinned afterwards.
+    /// thread is shard 0; it gets its CPUs back afterwards.
     pub fn affinity(mut self, affinity: Affinity) -> Self {
         self.affinity = affinity;
         self

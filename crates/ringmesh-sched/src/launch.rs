@@ -349,3 +349,27 @@ pub(crate) fn call(hook: Option<&Hook>) {
         shield::shield(|| hook());
     }
 }
+
+/// Gives the calling thread back the CPUs that it had before it was pinned, when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Unpin {
+    cpus: Option<Vec<usize>>,
+}
+
+impl Unpin {
+    /// Remembers the thread's CPUs, if it is going to be pinned.
+    pub(crate) fn new(pinned: bool) -> Self {
+        Self {
+            cpus: pinned.then(cpu::available),
+        }
+    }
+}
+
+impl Drop for Unpin {
+    fn drop(&mut self) {
+        if let Some(cpus) = &self.cpus {
+            // They were this thread's a moment ago; if they are not any more, somebody else decided.
+            let _ = cpu::restrict_current(cpus);
+        }
+    }
+}

@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use crate::{
     BuildError, BuildErrorKind, Handle, JoinHandle, context,
     core::Core,
-    launch::{self, Plan},
+    launch::{self, Plan, Unpin},
     shard::{self, Root, Shard},
     shield::{Payload, catch},
     task::Running,
@@ -143,6 +143,7 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
         ));
     }
     let stop = plan.hooks.stop.clone();
+    let _unpin = Unpin::new(plan.cpus.is_some());
     let mut launch = plan.prepare()?;
     let core = Arc::clone(&launch.core);
     let first = launch.berths.remove(0);

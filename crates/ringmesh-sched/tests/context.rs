@@ -145,3 +145,16 @@ fn spawning_outside_any_runtime_says_what_to_do() {
 fn spawning_locally_on_a_thread_that_is_no_shard_says_what_to_do() {
     drop(spawn_local(async {}));
 }
+
+#[test]
+fn the_calling_thread_gets_its_cpus_back() {
+    guarded(|| {
+        let before = ringmesh_sys::cpu::available();
+        let pinned = builder(1)
+            .affinity(ringmesh_sched::Affinity::Cores(vec![before[0]]))
+            .run(async { ringmesh_sys::cpu::available() })
+            .unwrap();
+        assert_eq!(pinned, [before[0]]);
+        assert_eq!(ringmesh_sys::cpu::available(), before);
+    });
+}

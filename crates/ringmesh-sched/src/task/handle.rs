@@ -29,7 +29,6 @@ use super::{Id, JoinCell, JoinError};
 /// assert!(task.await.unwrap_err().is_cancelled());
 /// # }).unwrap();
 /// ```
-#[must_use = "dropping the handle lets the task run on by itself; say so with `drop` or `let _ =`"]
 pub struct JoinHandle<T> {
     cell: Arc<JoinCell<T>>,
     taken: bool,
