@@ -22,8 +22,8 @@ pub trait PollSource: Clone + Send + Sync + Unpin + 'static {
     /// the only writer.
     type Write: Future<Output = BufResult<usize, Vec<u8>>> + Send + Sync + Unpin + 'static;
 
-    /// Whether a write that was polled once and then dropped is sent all the same, whole and in its turn. If not, a
-    /// [`PollIo`](crate::PollIo) that is dropped keeps its write until it is done.
+    /// Whether the write under way may be dropped and is sent all the same, whole and in its turn, if it is the source's
+    /// oldest. If not, a [`PollIo`](crate::PollIo) that is dropped keeps its write until it is done.
     const FINISHES_DROPPED_WRITES: bool = false;
 
     /// Makes a read; it starts when it is polled.

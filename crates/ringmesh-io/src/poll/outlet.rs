@@ -142,6 +142,10 @@ impl<S: PollSource> Outlet<S> {
     /// Gives what is queued to the source now, so that whatever is written to the source later comes after it.
     pub(super) fn hand_over(&self) {
         let mut state = self.lock();
+        if matches!(state.stage, Stage::Driven { .. }) {
+            // Another thread is at it right now, and sends the rest behind what it has.
+            return;
+        }
         let rest = mem::take(&mut state.queue);
         let underway = if S::FINISHES_DROPPED_WRITES {
             state.take_write(false)
@@ -156,16 +160,10 @@ impl<S: PollSource> Outlet<S> {
         if rest.is_empty() {
             return;
         }
-        let mut write = self.source.start_write(rest);
-        if S::FINISHES_DROPPED_WRITES {
-            // The first poll gives it to the source. What it says is nobody's concern any more.
-            let _ = Pin::new(&mut write).poll(&mut Context::from_waker(Waker::noop()));
-            return;
-        }
         // An outlet of its own, whose write stands in the source behind the one under way, and keeps it alive.
         let tail = Arc::new(Self::new(self.source.clone()));
         tail.lock().stage = Stage::Driven { again: false };
-        tail.drive(write, None);
+        tail.drive(tail.source.start_write(rest), None);
     }
 
     /// The `PollIo` is gone. What is queued goes out all the same.
