@@ -1,0 +1,2 @@
+#[ringmesh::main]
+async fn main(handle: ringmesh::Handle, more: usize) {}

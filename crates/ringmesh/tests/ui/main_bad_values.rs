@@ -1,0 +1,2 @@
+#[ringmesh::main(shards = 0, driver = "kqueue")]
+async fn main() {}

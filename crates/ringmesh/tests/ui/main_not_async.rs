@@ -1,0 +1,2 @@
+#[ringmesh::main]
+fn main() {}

@@ -1,0 +1,5 @@
+#[ringmesh::test]
+#[test]
+async fn twice() {}
+
+fn main() {}
