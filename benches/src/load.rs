@@ -65,6 +65,8 @@ pub struct Load {
     pub requests: u64,
     /// Rounds of work of a CPU request.
     pub cpu_rounds: u64,
+    /// How long a connection rests after an answer, on average; no rest keeps the server saturated.
+    pub think: Duration,
 }
 
 /// What a load came to.
@@ -163,6 +165,13 @@ impl Load {
                     Ok(again) => client = again,
                     Err(_) => return outcome,
                 }
+            }
+            if !self.think.is_zero() {
+                // Between none and twice the average, so that the connections do not march in step.
+                thread::sleep(
+                    self.think
+                        .mul_f64(dice.roll() as f64 * 2.0 / (u64::MAX >> 11) as f64),
+                );
             }
         }
         outcome

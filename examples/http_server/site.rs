@@ -153,9 +153,17 @@ fn plain(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
     respond(status, "text/plain; charset=utf-8", text)
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let response = Response::builder().status(status).header("content-type", kind);
-    response.body(Full::new(body.into())).expect("a status and a static header are valid")
+fn respond(
+    status: StatusCode,
+    kind: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", kind);
+    response
+        .body(Full::new(body.into()))
+        .expect("a status and a static header are valid")
 }
 
 /// Flips one bit in the middle of the body.

@@ -19,7 +19,7 @@ struct Layer {
     name: &'static str,
     /// Our crates that it builds on.
     on: &'static [&'static str],
-    /// Our crates that its tests and examples may use besides.
+    /// Our crates that its tests and examples may use besides; itself, to ask for more of its features.
     tests: &'static [&'static str],
     /// Whether it may contain unsafe code.
     may_be_unsafe: bool,
@@ -104,7 +104,7 @@ const TABLE: &[Layer] = &[
             "ringmesh-io",
             "ringmesh-macros",
         ],
-        tests: &[],
+        tests: &["ringmesh"],
         may_be_unsafe: false,
     },
     Layer {

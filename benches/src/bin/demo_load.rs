@@ -1,6 +1,7 @@
 //! The load generator of the demo: a process of its own that trusts nothing it gets.
 //!
-//! `demo_load --server 127.0.0.1:8080 [--seconds 5] [--connections 32] [--requests 20000] [--cpu-rounds N]` drives a server
+//! `demo_load --server 127.0.0.1:8080 [--seconds 5] [--connections 32] [--requests 20000] [--cpu-rounds N]
+//! [--think-us 0]` drives a server
 //! and prints a line for each route and one for the whole; `demo_load --calibrate [--cpu-us 200]` prints how many rounds
 //! of work take that long. Exits with 1 if one answer was wrong.
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         connections: option::value("--connections", 32usize).max(1),
         time: Duration::from_secs_f64(option::value("--seconds", 5.0)),
         requests: option::value("--requests", 20_000),
+        think: Duration::from_micros(option::value("--think-us", 0)),
         cpu_rounds: match option::value("--cpu-rounds", 0) {
             0 => load::calibrate(cpu_time),
             rounds => rounds,
