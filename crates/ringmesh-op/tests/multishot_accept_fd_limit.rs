@@ -21,19 +21,14 @@ fn set_limit(limit: u64) -> libc::rlimit {
         rlim_max: 0,
     };
     // SAFETY: `old` is ours.
-    assert_eq!(
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) },
-        0
-    );
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut old) };
     let new = libc::rlimit {
         rlim_cur: limit,
         rlim_max: old.rlim_max,
     };
     // SAFETY: `new` is ours.
-    assert_eq!(
-        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const new) },
-        0
-    );
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const new) };
+    assert_eq!((got, set), (0, 0));
     old
 }
 

@@ -29,7 +29,7 @@
 
 use std::{io, sync::Arc, task::Context};
 
-use ringmesh_sys::{Cqe, Sqe, opcode, sqe_flags};
+use ringmesh_sys::{Sqe, opcode, sqe_flags};
 
 use super::{MultiOp, Verdict};
 use crate::{
@@ -83,7 +83,7 @@ unsafe impl MultiOp for RecvMulti {
 
     fn item(&self, group: &Arc<Group>, res: Res) -> Option<Lease> {
         let len = usize::try_from(res.result).unwrap_or(0);
-        group.lease(buffer_id(res)?, len)
+        group.lease(res.buffer_id()?, len)
     }
 
     fn verdict(&self, res: Res) -> Verdict {
@@ -110,15 +110,4 @@ unsafe impl MultiOp for RecvMulti {
     fn fd(&self) -> &FdRef {
         &self.fd
     }
-}
-
-/// The buffer that a CQE names, whatever its result.
-fn buffer_id(res: Res) -> Option<u16> {
-    let Res { result, flags } = res;
-    Cqe {
-        user_data: 0,
-        result,
-        flags,
-    }
-    .buffer_id()
 }
