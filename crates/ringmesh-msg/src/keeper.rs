@@ -30,7 +30,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::{
     Bell, Mailbox, Notify, ParkState, Received,
-    shim::{AtomicBool, AtomicUsize, Ordering, fence, thread_number},
+    shim::{AtomicBool, AtomicUsize, Ordering, thread_number},
     waker_cell::{WakerCell, contain},
 };
 
@@ -123,9 +123,9 @@ impl Keeper {
 impl Drop for Keeper {
     fn drop(&mut self) {
         self.hosted().dismissed.store(true, Ordering::Relaxed);
-        // Pairs with the fence in `ParkState::notify`: a sender that misses `dismissed` has left its
-        // message before the wake below. A receiver that misses it has left its waker before.
-        fence(Ordering::SeqCst);
+        // Finds the receiver's waker, or comes before the receiver leaves it. In the second case the
+        // waker cell orders `dismissed` before the receiver's looks, and the flag that the receiver then
+        // leaves in its slot before the senders'. So Relaxed is enough.
         self.mailbox.wake_directly();
     }
 }
@@ -162,15 +162,14 @@ impl Hosted {
             }
             Notify::Closed => false,
         };
-        // Relaxed: `notify` begins with the fence that pairs with the one in `Keeper::drop`.
+        // Relaxed: see `Keeper::drop`.
         if !hosted || self.dismissed.load(Ordering::Relaxed) {
             receiver.wake();
         }
     }
 
     /// Receiver, which has left its waker: whether this is the thread of the host's loop, which will look
-    /// after it. Relaxed: either the keeper's drop finds the waker, or leaving it was ordered after the
-    /// drop's `take`, so that `dismissed` is visible here.
+    /// after it. Relaxed: see `Keeper::drop`.
     pub(crate) fn is_home(&self) -> bool {
         self.home.load(Ordering::Relaxed) == thread_number()
             && !self.dismissed.load(Ordering::Relaxed)

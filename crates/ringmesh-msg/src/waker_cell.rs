@@ -4,18 +4,21 @@
 //! may touch the waker:
 //!
 //! ```text
-//!            register                     take
-//!   IDLE --------------> REGISTERING   IDLE --------> WAKING (takes the waker out)
-//!     ^                   |     |        ^              |
-//!     |   done, nobody came     | take came in between  | done
-//!     +-------------------+     v        +--------------+
-//!     +------------------- REGISTERING|WAKING: the registrar wakes itself
+//!           register: waker left                 take: waker taken out
+//!   IDLE --------------------------> REGISTERING    IDLE ----------------> WAKING
+//!     ^                                   |           ^                      |
+//!     +-----------------------------------+           +----------------------+
 //! ```
 //!
-//! A taker that meets another one leaves: that one wakes the same waker. A registrar that meets a taker
-//! gives up and is polled again. Nobody ever waits.
+//! Nobody ever waits for another one:
 //!
-//! This is the algorithm of the `atomic-waker` crate, which has no loom support.
+//! - A taker that meets a registrar leaves: **whoever registers looks at everything once more afterwards**,
+//!   and sees what that taker wanted to tell. A taker that meets another taker leaves: that one wakes the
+//!   same waker.
+//! - A registrar that meets a taker gives up, and is polled again.
+//!
+//! It is the `atomic-waker` crate's cell, which has no loom support, without its wake of a registrar that met
+//! a taker.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -46,38 +49,34 @@ impl WakerCell {
         }
     }
 
-    /// Leaves a waker for the next [`take`](Self::take). False if a wake was under way: then look at
-    /// everything again instead of waiting.
+    /// Leaves a waker for the next [`take`](Self::take); look at everything once more after that. False if
+    /// a wake was under way, and nothing was left: poll again instead of waiting.
     ///
     /// Only one thread registers at a time; a second one is turned away with false.
     pub(crate) fn register(&self, waker: &Waker) -> bool {
         let waker = waker.clone(); // foreign code, so before the state is touched
-        // Acquire pairs with the Release that ends a `take`: the cell is ours as that taker left it, and
-        // what the taker did before it is visible. On failure too, for the looks that follow.
+        // Acquire pairs with the Release that ends a `take`: the cell is ours as that taker left it.
         if self
             .state
-            .compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Acquire)
+            .compare_exchange(IDLE, REGISTERING, Ordering::Acquire, Ordering::Relaxed)
             .is_err()
         {
             discard(waker);
             return false;
         }
         let old = self.swap(Some(waker));
-        // Release pairs with the Acquire in `take`, which reads the waker. Acquire on failure, for the
-        // same reason as above.
-        let done = self
-            .state
-            .compare_exchange(REGISTERING, IDLE, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok();
-        let unused = if done { None } else { self.give_up() };
-        old.into_iter().chain(unused).for_each(discard);
-        done
+        // Release pairs with the Acquire in `take`, which reads the waker. Acquire pairs with its Release:
+        // a taker that came in between left nothing done but what it did before, which our caller's looks
+        // must see.
+        self.state.swap(IDLE, Ordering::AcqRel);
+        old.into_iter().for_each(discard);
+        true
     }
 
     /// Takes the waker out, if there is one and nobody else is taking it.
     pub(crate) fn take(&self) -> Option<Waker> {
-        // Acquire pairs with the Release in `register`; Release pairs with its Acquire: if that turns the
-        // registrar away, it sees what happened before this call.
+        // Acquire pairs with the Release in `register`; Release pairs with its Acquire: what happened before
+        // this call is visible to a registrar that comes later or is at it.
         if self.state.fetch_or(WAKING, Ordering::AcqRel) != IDLE {
             return None;
         }
@@ -97,14 +96,6 @@ impl WakerCell {
             }
             None => false,
         }
-    }
-
-    /// Registrar: a taker came in between and left, so the wake is ours to notice.
-    fn give_up(&self) -> Option<Waker> {
-        let waker = self.swap(None);
-        // Acquire pairs with the Release of the takers' `fetch_or`, Release with the next `take`.
-        self.state.swap(IDLE, Ordering::AcqRel);
-        waker
     }
 
     fn swap(&self, new: Option<Waker>) -> Option<Waker> {
