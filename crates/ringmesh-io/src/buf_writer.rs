@@ -92,10 +92,9 @@ impl<W: AsyncWrite> BufWriter<W> {
 impl<W: AsyncWrite> AsyncWrite for BufWriter<W> {
     async fn write<B: IoBuf>(&mut self, buf: B) -> BufResult<usize, B> {
         let n = buf.len_init();
-        if self.flushing || self.buf.len() + n > self.capacity {
-            if let Err(error) = self.pass_on().await {
-                return Err(BufError::new(error, buf));
-            }
+        let full = self.flushing || self.buf.len() + n > self.capacity;
+        if full && let Err(error) = self.pass_on().await {
+            return Err(BufError::new(error, buf));
         }
         if n >= self.capacity {
             return self.inner.write(buf).await;

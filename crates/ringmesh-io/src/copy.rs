@@ -58,15 +58,15 @@ where
     let mut back = pin!(copy_and_end(&mut b_read, &mut a_write));
     let (mut there_done, mut back_done) = (None, None);
     poll_fn(|cx| {
-        if there_done.is_none() {
-            if let Poll::Ready(n) = there.as_mut().poll(cx) {
-                there_done = Some(n?);
-            }
+        if there_done.is_none()
+            && let Poll::Ready(n) = there.as_mut().poll(cx)
+        {
+            there_done = Some(n?);
         }
-        if back_done.is_none() {
-            if let Poll::Ready(n) = back.as_mut().poll(cx) {
-                back_done = Some(n?);
-            }
+        if back_done.is_none()
+            && let Poll::Ready(n) = back.as_mut().poll(cx)
+        {
+            back_done = Some(n?);
         }
         match (there_done, back_done) {
             (Some(there), Some(back)) => Poll::Ready(Ok((there, back))),
