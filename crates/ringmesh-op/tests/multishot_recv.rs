@@ -189,6 +189,30 @@ fn leases_come_home_from_many_threads_while_data_flows() {
 }
 
 #[test]
+fn a_lease_that_comes_home_wakes_who_starves_and_nobody_else() {
+    on_shard(async {
+        let (ours, mut theirs) = pair();
+        let mut chunks = Multi::new(RecvMulti::new(&ours));
+        let mut leases = take_all(&mut chunks, &mut theirs).await;
+        let counter = Arc::new(Counting(AtomicUsize::new(0)));
+        let waker = Waker::from(counter.clone());
+        assert!(
+            chunks
+                .poll_next(&mut Context::from_waker(&waker))
+                .is_pending()
+        );
+        leases.pop();
+        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+        leases.pop();
+        assert_eq!(
+            counter.0.load(Ordering::Relaxed),
+            1,
+            "nobody starves any more"
+        );
+    });
+}
+
+#[test]
 fn a_starved_stream_that_is_dropped_leaves_no_waker_behind() {
     on_shard(async {
         let (ours, mut theirs) = pair();
