@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     Handle, JoinHandle,
     shield::{self, catch},
-    task::{Cause, JoinCell, JoinError},
+    task::{Cause, JoinCell},
 };
 
 /// How long a thread waits for a job before it ends. Picked: tokio's figure.
@@ -161,13 +161,10 @@ impl<T, F: FnOnce() -> T> Work<T, F> {
         let Some(work) = self.work.take() else { return };
         let outcome = if self.cell.is_aborted() {
             let dropped = catch(move || drop(work));
-            Err(dropped.map_or_else(
-                |payload| JoinError::panic(self.cell.id(), payload),
-                |()| JoinError::new(self.cell.id(), Cause::Cancelled),
-            ))
+            Err(dropped.map_or_else(Cause::panic, |()| Cause::Cancelled))
         } else {
             let _entered = handle.enter();
-            catch(work).map_err(|payload| JoinError::panic(self.cell.id(), payload))
+            catch(work).map_err(Cause::panic)
         };
         self.cell.complete(outcome);
     }
@@ -177,8 +174,7 @@ impl<T, F> Drop for Work<T, F> {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
             shield::drop_quietly(work);
-            self.cell
-                .complete(Err(JoinError::new(self.cell.id(), Cause::RuntimeGone)));
+            self.cell.complete(Err(Cause::RuntimeGone));
         }
     }
 }
@@ -190,7 +186,7 @@ where
     T: Send + 'static,
 {
     let core = handle.core();
-    let cell = Arc::new(JoinCell::new(core.next_id(), None));
+    let cell = Arc::new(JoinCell::new(core.next_id(), core.peers[0].origin()));
     let work = Work {
         work: Some(work),
         cell: Arc::clone(&cell),

@@ -65,7 +65,7 @@ pub(crate) fn with_shard<R>(f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R> {
 
 /// Calls `f` with the shard that this thread is, if it belongs to the given runtime.
 #[inline]
-pub(crate) fn with_shard_of<R>(runtime: u64, f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R> {
+pub(crate) fn with_shard_of<R>(runtime: u32, f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R> {
     CONTEXT
         .try_with(|context| match &*context.shard.borrow() {
             Some(shard) if shard.runtime_id() == runtime => Some(f(shard)),
@@ -125,7 +125,7 @@ pub(crate) fn with_current_shard<R>(f: impl FnOnce(&Rc<Shard>) -> R) -> Option<R
                 let entered = context.entered.borrow();
                 if entered
                     .last()
-                    .is_some_and(|(_, handle)| handle.runtime_id() != shard.runtime_id())
+                    .is_some_and(|(_, handle)| handle.core().id != shard.runtime_id())
                 {
                     return None;
                 }
@@ -168,9 +168,9 @@ pub(crate) fn install(handle: Handle) {
 }
 
 /// Takes the process default away if it is the given runtime.
-pub(crate) fn uninstall(runtime: u64) {
+pub(crate) fn uninstall(runtime: u32) {
     let mut default = DEFAULT.write();
-    let old = default.take_if(|handle| handle.runtime_id() == runtime);
+    let old = default.take_if(|handle| handle.core().id == runtime);
     drop(default);
     drop(old);
 }
@@ -204,7 +204,9 @@ pub(crate) fn with_running<R>(f: impl FnOnce(&mut Running) -> R) -> Option<R> {
 
 /// The current task's identity, made at the first call.
 pub(crate) fn current_meta() -> Option<Arc<Meta>> {
-    with_running(Running::meta).flatten()
+    // A task that is polled elsewhere than on a shard does not exist; a main future is one's own.
+    let shards = with_shard(|shard| shard.core().shards())?;
+    with_running(|running| running.meta(shards)).flatten()
 }
 
 /// Takes one unit of the budget.

@@ -46,7 +46,7 @@ pub(crate) struct Config {
 /// The shared part of a runtime. Holds no thread and no driver.
 pub(crate) struct Core {
     /// Unique in the process.
-    pub(crate) id: u64,
+    pub(crate) id: u32,
     pub(crate) config: Config,
     pub(crate) peers: Box<[Arc<Peer>]>,
     /// Work from outside.
@@ -220,7 +220,7 @@ impl fmt::Debug for Core {
 
 /// What a [`Core`] is made of.
 pub(crate) struct Parts {
-    pub(crate) id: u64,
+    pub(crate) id: u32,
     pub(crate) config: Config,
     pub(crate) peers: Box<[Arc<Peer>]>,
     pub(crate) mesh: Mesh,

@@ -194,7 +194,7 @@ impl Handle {
 
     /// A number that no other runtime of this process has.
     pub fn runtime_id(&self) -> u64 {
-        self.core.id
+        self.core.id.into()
     }
 
     /// Whether a shutdown has begun.

@@ -6,11 +6,7 @@
 
 use std::{
     fmt, io, process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
@@ -25,6 +21,7 @@ use crate::{
     context,
     core::{self, Config, Core, HostBell, Peer},
     metrics::Log,
+    runtimes,
     shard::{self, Remains, Shard},
     shield::{self, catch},
     task::Runnable,
@@ -87,7 +84,6 @@ pub(crate) struct Berth {
 impl Plan {
     /// Prepares everything that needs no thread.
     pub(crate) fn prepare(self) -> Result<Launch, BuildError> {
-        static NEXT_RUNTIME: AtomicU64 = AtomicU64::new(1);
         let prepared = self.factory.prepare(self.shards)?;
         if prepared.len() != self.shards {
             return Err(BuildError::config(format!(
@@ -96,7 +92,7 @@ impl Plan {
                 self.shards
             )));
         }
-        let id = NEXT_RUNTIME.fetch_add(1, Relaxed);
+        let id = runtimes::number();
         let bells: Vec<Arc<dyn Bell>> = prepared.iter().map(|prepared| prepared.bell()).collect();
         let workers: Vec<Worker<Runnable>> = bells.iter().map(|_| Worker::new_fifo()).collect();
         let mut ends = Vec::new();
@@ -138,6 +134,7 @@ impl Plan {
                 pool: Pool::new(self.blocking_threads, &self.prefix),
             })
         });
+        runtimes::enter(&core);
         let berths = prepared
             .into_iter()
             .zip(workers)
@@ -331,6 +328,7 @@ pub(crate) fn end(core: &Core, remains: Remains) {
         core.bury_injected();
         core.peers.iter().for_each(|peer| peer.mute());
         context::uninstall(core.id);
+        runtimes::leave(core.id);
         core.shutdown.announce();
     }
 }

@@ -79,6 +79,7 @@ pub mod memory;
 pub mod metrics;
 mod placement;
 mod runtime;
+mod runtimes;
 mod settings;
 pub mod shard;
 mod shield;

@@ -26,7 +26,7 @@ use crate::{
     launch::{self, Plan, Unpin},
     shard::{self, Root, Shard},
     shield::{Payload, catch},
-    task::Running,
+    task::{Place, Running},
     time::later,
 };
 
@@ -187,7 +187,7 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
 /// Drives a future on the calling thread: a shard goes on working meanwhile, another thread sleeps.
 #[track_caller]
 pub(crate) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
-    let Some(shard) = context::with_shard_of(handle.runtime_id(), Rc::clone) else {
+    let Some(shard) = context::with_shard_of(handle.core().id, Rc::clone) else {
         return block_on_outside(handle, future);
     };
     match drive(&shard, future) {
@@ -201,12 +201,7 @@ pub(crate) fn block_on<F: Future>(handle: &Handle, future: F) -> F::Output {
 /// is dropped before this returns.
 #[track_caller]
 fn drive<F: Future>(shard: &Rc<Shard>, future: F) -> Option<Result<F::Output, Payload>> {
-    let mut running = Running::new(
-        shard.next_id(),
-        Location::caller(),
-        shard.core().shards(),
-        None,
-    );
+    let mut running = Running::new(shard.next_id(), Place::At(Location::caller()));
     let mut future = pin!(Some(future));
     let mut result = None;
     let mut poll = |cx: &mut Context<'_>| {

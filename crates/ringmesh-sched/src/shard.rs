@@ -351,7 +351,7 @@ impl Shard {
     }
 
     #[inline]
-    pub(crate) fn runtime_id(&self) -> u64 {
+    pub(crate) fn runtime_id(&self) -> u32 {
         self.peer.runtime
     }
 

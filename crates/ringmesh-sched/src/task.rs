@@ -16,6 +16,7 @@ mod builder;
 mod error;
 mod guarded;
 mod handle;
+mod header;
 mod join;
 mod meta;
 mod registry;
@@ -28,17 +29,18 @@ pub use meta::{Id, Meta};
 
 pub(crate) use builder::{Seed, spawn, spawn_local, spawn_local_on};
 pub(crate) use error::Cause;
+pub(crate) use header::{Header, Home, Origin};
 pub(crate) use join::JoinCell;
-pub(crate) use meta::Running;
+pub(crate) use meta::{Place, Running};
 pub(crate) use registry::Registry;
-pub(crate) use schedule::{Home, bury};
+pub(crate) use schedule::bury;
 
 use std::sync::Arc;
 
 use crate::context;
 
 /// A scheduled task, in a queue or about to be run.
-pub(crate) type Runnable = async_task::Runnable<Id>;
+pub(crate) type Runnable = async_task::Runnable<Header>;
 
 /// The task that is being polled on this thread.
 ///

@@ -15,20 +15,15 @@ use ringmesh_msg::{Bell, Inbox, Notify, ParkState, ShardId};
 
 use super::{Core, lifo::Lifo};
 use crate::{
-    Counters, context,
-    task::{Home, Registry, Runnable},
+    Counters, context, shield,
+    task::{Origin, Registry, Runnable},
     time::Timer,
 };
 
 /// What the control inbox carries. Bounded by something else each: one entry a task, an op, a timer.
 pub(crate) enum Note {
     /// A task to be queued here.
-    Run {
-        /// How much it is bound to this shard.
-        home: Home,
-        /// The task.
-        runnable: Runnable,
-    },
+    Run(Runnable),
     /// Something to be done on this shard's loop, outside any task.
     Post(Box<dyn FnOnce() + Send>),
     /// A timer to be armed here, for a thread that has no wheel.
@@ -41,7 +36,7 @@ pub(crate) enum Note {
 pub(crate) struct Peer {
     pub(crate) id: ShardId,
     /// The runtime's number, compared on each wake.
-    pub(crate) runtime: u64,
+    pub(crate) runtime: u32,
     pub(crate) core: Weak<Core>,
     pub(crate) park: Arc<ParkState>,
     /// None once the runtime is closed: a bell may keep a descriptor open, and wakers live for ever.
@@ -61,7 +56,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(
         id: ShardId,
-        runtime: u64,
+        runtime: u32,
         core: Weak<Core>,
         park: Arc<ParkState>,
         bell: Arc<dyn Bell>,
@@ -107,6 +102,24 @@ impl Peer {
         self.core.upgrade()
     }
 
+    /// The shard, by numbers.
+    #[inline]
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            runtime: self.runtime,
+            shard: self.id,
+        }
+    }
+
+    /// Queues a new task on this shard, from wherever.
+    pub(crate) fn start(&self, runnable: Runnable) {
+        // To the inbox also from its own shard: a placement is no reason to overtake.
+        match self.inbox.push(Note::Run(runnable)) {
+            Ok(()) => self.nudge(),
+            Err(note) => shield::drop_quietly(note),
+        }
+    }
+
     /// Wakes the shard if it is parked; call it after a push to what it looks at.
     #[inline]
     pub(crate) fn nudge(&self) {
@@ -135,23 +148,6 @@ impl Peer {
     pub(crate) fn mute(&self) {
         let bell = self.bell.lock().take();
         drop(bell);
-    }
-
-    /// Counts the end of a task that was spawned here.
-    pub(crate) fn count_done(&self, panicked: bool) {
-        let here = context::with_shard_of(self.runtime, |shard| {
-            shard.counters().tasks_done.add(1);
-            if panicked {
-                shard.counters().tasks_panicked.add(1);
-            }
-        });
-        if here.is_some() {
-            return;
-        }
-        if let Some(core) = self.core() {
-            core.outside.tasks_done.add_shared(1);
-            core.outside.tasks_panicked.add_shared(panicked.into());
-        }
     }
 
     /// How many polls the shard has begun: if it stands still, so does the shard.

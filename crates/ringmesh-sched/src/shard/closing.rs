@@ -67,7 +67,7 @@ impl Shard {
     fn close(&self, leaked: bool) -> usize {
         for note in self.peer.inbox.close() {
             match note {
-                Note::Run { runnable, .. } => drop_runnable(runnable),
+                Note::Run(runnable) => drop_runnable(runnable),
                 note => self.serve(note),
             }
         }

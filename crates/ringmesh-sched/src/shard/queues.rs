@@ -313,7 +313,7 @@ impl Shard {
     fn record_theft(&self, peer: &Peer, runnable: &Runnable) {
         if let Some(recorder) = &self.recorder {
             recorder.record(EventKind::Stolen {
-                task: *runnable.metadata(),
+                task: runnable.metadata().id,
                 from: peer.id,
             });
         }

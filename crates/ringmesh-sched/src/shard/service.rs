@@ -38,7 +38,7 @@ impl Shard {
     pub(super) fn serve(&self, note: Note) {
         match note {
             // Woken from afar: behind those who are here.
-            Note::Run { home, runnable } => self.push(home, runnable, true),
+            Note::Run(runnable) => self.push(runnable.metadata().home, runnable, true),
             Note::Post(work) => shield::shield(work),
             Note::Arm(timer) => {
                 let refused = self.timers.borrow_mut().arm(timer);

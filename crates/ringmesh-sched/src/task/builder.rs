@@ -2,12 +2,12 @@
 
 use std::{future::Future, panic::Location, rc::Rc, sync::Arc};
 
-use async_task::{ScheduleInfo, WithInfo};
+use async_task::WithInfo;
 use ringmesh_msg::{NoSuchShard, ShardId};
 
 use super::{
-    Id, JoinCell, JoinError, JoinHandle, Runnable, Running, error::Cause, guarded::Guarded,
-    schedule::Home,
+    Header, Home, JoinCell, JoinHandle, Place, Runnable, error::Cause, guarded::Guarded,
+    schedule::schedule,
 };
 use crate::{
     Handle, Placement, context,
@@ -123,51 +123,67 @@ where
         Ok(place) => place,
         Err(error) => return refused(core, error),
     };
-    match target {
-        Some(peer) => {
-            let id = core.next_id();
-            let (runnable, handle) = make(core, peer, home, id, seed, future);
-            if let Some(runnable) = runnable {
-                core.count_spawn();
-                runnable.schedule();
-            }
-            handle
-        }
-        // Stealable: on this shard if it is one of ours, else through the injector.
-        None => {
-            let mut future = Some(future);
-            let mut seed = Some(seed);
-            let here = context::with_shard_of(core.id, |shard| {
-                let (future, seed) = (future.take()?, seed.take()?);
-                Some(spawn_here(shard, seed, future))
-            });
-            if let Some(Some(handle)) = here {
-                return handle;
-            }
-            let (Some(future), Some(seed)) = (future, seed) else {
-                unreachable!("taken only when spawned")
-            };
-            let peer = core.any_peer();
-            let (runnable, handle) = make(core, peer, home, core.next_id(), seed, future);
-            if let Some(runnable) = runnable {
-                core.count_spawn();
-                core.inject(runnable);
-            }
-            handle
-        }
+    if target.is_none() {
+        // Stealable, as most are: by the shortest way if this is one of our shards.
+        let mut parts = Some((seed, future));
+        let here = context::with_shard_of(core.id, |shard| {
+            let (seed, future) = parts.take()?;
+            Some(spawn_here(shard, seed, future))
+        });
+        return match (here.flatten(), parts) {
+            (Some(handle), _) => handle,
+            (None, Some((seed, future))) => spawn_there(core, None, home, seed, future),
+            (None, None) => unreachable!("taken only when spawned"),
+        };
     }
+    spawn_there(core, target, home, seed, future)
 }
 
+/// Spawns a stealable task on the calling shard.
+#[inline]
 fn spawn_here<F>(shard: &Shard, seed: Seed, future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let id = shard.next_id();
-    let (runnable, handle) = make(shard.core(), shard.peer(), Home::Anywhere, id, seed, future);
+    let header = Header {
+        id: shard.next_id(),
+        origin: shard.peer().origin(),
+        home: Home::Anywhere,
+    };
+    let (runnable, handle) = make(shard.core(), shard.peer(), header, seed, future);
     if let Some(runnable) = runnable {
         shard.counters().tasks_spawned.add(1);
         shard.push_fresh(runnable);
+    }
+    handle
+}
+
+/// Spawns a task for a shard, or for whoever takes it from the injector.
+fn spawn_there<F>(
+    core: &Core,
+    target: Option<&Arc<Peer>>,
+    home: Home,
+    seed: Seed,
+    future: F,
+) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let peer = target.unwrap_or_else(|| core.any_peer());
+    let header = Header {
+        id: core.next_id(),
+        origin: peer.origin(),
+        home,
+    };
+    let (runnable, handle) = make(core, peer, header, seed, future);
+    if let Some(runnable) = runnable {
+        core.count_spawn();
+        match target {
+            Some(peer) => peer.start(runnable),
+            None => core.inject(runnable),
+        }
     }
     handle
 }
@@ -187,7 +203,7 @@ where
         )
     };
     let id = shard.next_id();
-    let cell = Arc::new(JoinCell::new(id, Some(Arc::clone(shard.peer()))));
+    let cell = Arc::new(JoinCell::new(id, shard.peer().origin()));
     spawn_local_with(&shard, seed, future, &cell);
     JoinHandle::new(cell)
 }
@@ -209,7 +225,7 @@ where
         Err(error) => return refused(core, error),
     };
     let id = core.next_id();
-    let cell = Arc::new(JoinCell::new(id, Some(Arc::clone(peer))));
+    let cell = Arc::new(JoinCell::new(id, peer.origin()));
     let handle = JoinHandle::new(Arc::clone(&cell));
     let unmade = Unmade { cell: Some(cell) };
     let work = Box::new(move || {
@@ -222,9 +238,7 @@ where
             };
             match made {
                 Ok(future) => spawn_local_with(&shard, seed, future, &cell),
-                Err(payload) => {
-                    cell.complete(Err(JoinError::panic(cell.id(), payload)));
-                }
+                Err(payload) => cell.complete(Err(Cause::panic(payload))),
             }
         }
     });
@@ -243,7 +257,7 @@ struct Unmade<T> {
 impl<T> Drop for Unmade<T> {
     fn drop(&mut self) {
         if let Some(cell) = self.cell.take() {
-            cell.complete(Err(JoinError::new(cell.id(), Cause::RuntimeGone)));
+            cell.complete(Err(Cause::RuntimeGone));
         }
     }
 }
@@ -253,15 +267,17 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let peer = Arc::clone(shard.peer());
-    let running = Running::new(cell.id(), seed.location, shard.core().shards(), seed.name);
-    let guarded = Guarded::new(future, running, Arc::clone(cell));
-    let schedule = WithInfo(move |runnable, info: ScheduleInfo| {
-        peer.schedule(Home::Local, runnable, info.woken_while_running);
-    });
+    let id = cell.id();
+    let place = Place::new(id, seed.name, seed.location, shard.core().shards());
+    let guarded = Guarded::new(future, place, Arc::clone(cell));
+    let header = Header {
+        id,
+        origin: shard.peer().origin(),
+        home: Home::Local,
+    };
     let (runnable, task) = async_task::Builder::new()
-        .metadata(cell.id())
-        .spawn_local(move |_| guarded, schedule);
+        .metadata(header)
+        .spawn_local(move |_| guarded, WithInfo(schedule));
     task.detach();
     if let Some(runnable) = list(shard.peer(), cell, runnable) {
         shard.counters().tasks_spawned.add(1);
@@ -270,11 +286,11 @@ where
 }
 
 /// Makes a task of a `Send` future, and lists it. No runnable if the runtime is closing.
+#[inline]
 fn make<F>(
     core: &Core,
-    peer: &Arc<Peer>,
-    home: Home,
-    id: Id,
+    peer: &Peer,
+    header: Header,
     seed: Seed,
     future: F,
 ) -> (Option<Runnable>, JoinHandle<F::Output>)
@@ -282,16 +298,12 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let cell = Arc::new(JoinCell::new(id, Some(Arc::clone(peer))));
-    let running = Running::new(id, seed.location, core.shards(), seed.name);
-    let guarded = Guarded::new(future, running, Arc::clone(&cell));
-    let origin = Arc::clone(peer);
-    let schedule = WithInfo(move |runnable, info: ScheduleInfo| {
-        origin.schedule(home, runnable, info.woken_while_running);
-    });
+    let cell = Arc::new(JoinCell::new(header.id, peer.origin()));
+    let place = Place::new(header.id, seed.name, seed.location, core.shards());
+    let guarded = Guarded::new(future, place, Arc::clone(&cell));
     let (runnable, task) = async_task::Builder::new()
-        .metadata(id)
-        .spawn(move |_| guarded, schedule);
+        .metadata(header)
+        .spawn(move |_| guarded, WithInfo(schedule));
     task.detach();
     let runnable = list(peer, &cell, runnable);
     (runnable, JoinHandle::new(cell))
@@ -316,6 +328,8 @@ fn list<T>(peer: &Peer, cell: &JoinCell<T>, runnable: Runnable) -> Option<Runnab
 /// A handle that knows its error from the start.
 fn refused<T>(core: &Core, error: NoSuchShard) -> JoinHandle<T> {
     let id = core.next_id();
-    let outcome = Err(JoinError::new(id, Cause::NoSuchShard(error)));
-    JoinHandle::new(Arc::new(JoinCell::done(id, outcome)))
+    let nowhere = core.peers[0].origin();
+    let cell = Arc::new(JoinCell::new(id, nowhere));
+    cell.complete(Err(Cause::NoSuchShard(Box::new(error))));
+    JoinHandle::new(cell)
 }

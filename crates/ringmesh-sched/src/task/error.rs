@@ -14,21 +14,25 @@ pub struct JoinError {
     cause: Cause,
 }
 
+/// Boxed where it is large: each task's cell has room for one.
 pub(crate) enum Cause {
     /// In a lock only to be `Sync`: a payload is `Send` and no more.
-    Panic(Mutex<Payload>),
+    Panic(Box<Mutex<Payload>>),
     Cancelled,
     RuntimeGone,
-    NoSuchShard(NoSuchShard),
+    NoSuchShard(Box<NoSuchShard>),
+}
+
+impl Cause {
+    #[cold]
+    pub(crate) fn panic(payload: Payload) -> Self {
+        Self::Panic(Box::new(Mutex::new(payload)))
+    }
 }
 
 impl JoinError {
     pub(crate) fn new(id: Id, cause: Cause) -> Self {
         Self { id, cause }
-    }
-
-    pub(crate) fn panic(id: Id, payload: Payload) -> Self {
-        Self::new(id, Cause::Panic(Mutex::new(payload)))
     }
 
     /// The task's number.
@@ -56,7 +60,7 @@ impl JoinError {
         matches!(self.cause, Cause::NoSuchShard(_))
     }
 
-    /// The panic's payload, or this error back if the task did not panic.
+    /// The panic's payload.
     ///
     /// # Errors
     /// Gives the error back when it is no panic.

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -10,8 +11,8 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{
-    Running,
-    error::{Cause, JoinError},
+    Place, Running,
+    error::Cause,
     join::{JoinCell, Outcome},
 };
 use crate::{
@@ -25,7 +26,7 @@ pin_project! {
     pub(crate) struct Guarded<F: Future> {
         #[pin]
         future: Option<F>,
-        running: Running,
+        place: Place,
         cell: Arc<JoinCell<F::Output>>,
     }
 
@@ -39,10 +40,10 @@ pin_project! {
 }
 
 impl<F: Future> Guarded<F> {
-    pub(crate) fn new(future: F, running: Running, cell: Arc<JoinCell<F::Output>>) -> Self {
+    pub(crate) fn new(future: F, place: Place, cell: Arc<JoinCell<F::Output>>) -> Self {
         Self {
             future: Some(future),
-            running,
+            place,
             cell,
         }
     }
@@ -50,28 +51,26 @@ impl<F: Future> Guarded<F> {
     /// Ends the task without an output: aborted, or dropped by a shutdown.
     #[cold]
     fn cancel(self: Pin<&mut Self>) {
-        let id = self.cell.id();
-        let cause = if self.cell.is_aborted() {
+        let aborted = self.cell.is_aborted();
+        self.finish(Err(if aborted {
             Cause::Cancelled
         } else {
             Cause::RuntimeGone
-        };
-        self.finish(Err(JoinError::new(id, cause)));
+        }));
     }
 
     /// Drops the future, and then tells everyone.
     fn finish(mut self: Pin<&mut Self>, outcome: Outcome<F::Output>) {
         let dropped = catch(|| self.as_mut().project().future.set(None));
-        let cell = &self.cell;
         let outcome = match dropped {
             Ok(()) => outcome,
             Err(payload) => {
                 shield::drop_quietly(outcome);
-                Err(JoinError::panic(cell.id(), payload))
+                Err(Cause::panic(payload))
             }
         };
-        cell.retire(outcome.as_ref().is_err_and(JoinError::is_panic));
-        cell.complete(outcome);
+        self.cell.retire(matches!(outcome, Err(Cause::Panic(_))));
+        self.cell.complete(outcome);
     }
 }
 
@@ -87,14 +86,17 @@ impl<F: Future> Future for Guarded<F> {
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(());
         };
-        note_poll(this.running);
-        let budget = context::begin_poll(this.running);
+        let place = mem::replace(this.place, Place::Nowhere);
+        note_poll(this.cell.id(), &place);
+        let mut running = Running::new(this.cell.id(), place);
+        let budget = context::begin_poll(&mut running);
         let polled = catch(|| future.poll(cx));
-        context::end_poll(this.running, budget);
+        context::end_poll(&mut running, budget);
+        *this.place = running.into_place();
         let outcome = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
-            Err(payload) => Err(JoinError::panic(this.cell.id(), payload)),
+            Err(payload) => Err(Cause::panic(payload)),
         };
         self.finish(outcome);
         Poll::Ready(())
@@ -103,13 +105,14 @@ impl<F: Future> Future for Guarded<F> {
 
 /// Counts a poll of a task that has an operation armed on another ring, and records polls.
 #[inline]
-fn note_poll(running: &Running) {
-    let made = running.made();
+fn note_poll(task: super::Id, place: &Place) {
     context::with_shard(|shard| {
-        if made.is_some_and(|meta| meta.armed_elsewhere(shard.id())) {
+        if let Some(meta) = place.made()
+            && meta.armed_elsewhere(shard.id())
+        {
             shard.counters().polls_op_elsewhere.add(1);
         }
-        if let (Some(recorder), Some(task)) = (shard.recorder(), running.id()) {
+        if let Some(recorder) = shard.recorder() {
             recorder.record(EventKind::Polled { task });
         }
     });

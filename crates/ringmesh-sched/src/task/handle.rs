@@ -31,12 +31,11 @@ use super::{Id, JoinCell, JoinError};
 /// ```
 pub struct JoinHandle<T> {
     cell: Arc<JoinCell<T>>,
-    taken: bool,
 }
 
 impl<T> JoinHandle<T> {
     pub(crate) fn new(cell: Arc<JoinCell<T>>) -> Self {
-        Self { cell, taken: false }
+        Self { cell }
     }
 
     /// Ends the task at its next turn: its future is dropped on the shard where it would have run.
@@ -61,10 +60,9 @@ impl<T> JoinHandle<T> {
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = self.cell.poll(cx);
-        self.taken = outcome.is_ready();
-        outcome
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let error = |cause| JoinError::new(self.id(), cause);
+        self.cell.poll(cx).map(|outcome| outcome.map_err(error))
     }
 }
 
@@ -72,9 +70,7 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        if !self.taken {
-            self.cell.detach();
-        }
+        self.cell.detach();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The cell through which a task's result reaches its handle.
 //!
 //! ```text
-//!            complete (guard)            poll (handle)
+//!            complete (guard)            take (handle)
 //!  Pending ------------------> Done ------------------> Taken
 //!     |                          |
 //!     | detach (handle dropped)  | detach: the output is dropped
@@ -9,38 +9,35 @@
 //!  Detached --- complete: the output is dropped
 //! ```
 //!
-//! `DONE` and `ABORT` are also flags outside the lock, so that a look costs one load.
+//! `done` and `aborted` stand outside the lock, so that a look costs one load.
 
 use std::{
     mem,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicU8, AtomicU32,
-            Ordering::{AcqRel, Acquire, Relaxed, Release},
-        },
+    sync::atomic::{
+        AtomicBool, AtomicU32,
+        Ordering::{Acquire, Relaxed, Release},
     },
     task::{Context, Poll, Waker},
 };
 
 use parking_lot::Mutex;
 
-use super::{Id, JoinError, registry::UNLISTED};
-use crate::{core::Peer, shield};
-
-const DONE: u8 = 1;
-const ABORT: u8 = 2;
+use super::{Id, Origin, error::Cause, registry::UNLISTED};
+use crate::{context, core::Core, runtimes, shield};
 
 /// What a task ends with.
-pub(crate) type Outcome<T> = Result<T, JoinError>;
+pub(crate) type Outcome<T> = Result<T, Cause>;
 
 /// Shared by a task's guard and its handle.
 pub(crate) struct JoinCell<T> {
     id: Id,
-    /// The shard in whose registry the task is listed; none for blocking jobs and refused tasks.
-    origin: Option<Arc<Peer>>,
+    /// In whose registry the task is listed, if it is.
+    origin: Origin,
     key: AtomicU32,
-    flags: AtomicU8,
+    done: AtomicBool,
+    aborted: AtomicBool,
+    /// Written and read by the handle only: saves its drop the lock.
+    taken: AtomicBool,
     state: Mutex<State<T>>,
 }
 
@@ -52,29 +49,26 @@ enum State<T> {
 }
 
 impl<T> JoinCell<T> {
-    pub(crate) fn new(id: Id, origin: Option<Arc<Peer>>) -> Self {
+    pub(crate) fn new(id: Id, origin: Origin) -> Self {
         Self {
             id,
             origin,
             key: AtomicU32::new(UNLISTED),
-            flags: AtomicU8::new(0),
+            done: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
+            taken: AtomicBool::new(false),
             state: Mutex::new(State::Pending(None)),
         }
     }
 
-    /// A cell that is done from the start.
-    pub(crate) fn done(id: Id, outcome: Outcome<T>) -> Self {
-        let cell = Self::new(id, None);
-        cell.complete(outcome);
-        cell
-    }
-
+    #[inline]
     pub(crate) fn id(&self) -> Id {
         self.id
     }
 
     /// Remembers the task's place in its registry. Called before the task is first scheduled, which
     /// publishes it.
+    #[inline]
     pub(crate) fn listed(&self, key: u32) {
         self.key.store(key, Relaxed);
     }
@@ -82,11 +76,30 @@ impl<T> JoinCell<T> {
     /// Strikes the task off its registry and counts its end; the guard calls this once, when the
     /// future is gone.
     pub(crate) fn retire(&self, panicked: bool) {
-        let Some(origin) = &self.origin else { return };
-        origin.count_done(panicked);
         let key = self.key.load(Relaxed);
-        if key != UNLISTED && origin.registry.remove(key) {
-            origin.nudge();
+        if key == UNLISTED {
+            return;
+        }
+        let here = context::with_shard_of(self.origin.runtime, |shard| {
+            shard.counters().tasks_done.add(1);
+            if panicked {
+                shard.counters().tasks_panicked.add(1);
+            }
+            self.unlist(shard.core(), key);
+        });
+        if here.is_none()
+            && let Some(core) = runtimes::find(self.origin.runtime)
+        {
+            core.outside.tasks_done.add_shared(1);
+            core.outside.tasks_panicked.add_shared(panicked.into());
+            self.unlist(&core, key);
+        }
+    }
+
+    fn unlist(&self, core: &Core, key: u32) {
+        let peer = &core.peers[self.origin.shard.index()];
+        if peer.registry.remove(key) {
+            peer.nudge();
         }
     }
 
@@ -94,7 +107,7 @@ impl<T> JoinCell<T> {
     pub(crate) fn complete(&self, outcome: Outcome<T>) {
         let mut state = self.state.lock();
         // Release pairs with the Acquire in `is_done`.
-        self.flags.fetch_or(DONE, Release);
+        self.done.store(true, Release);
         match &mut *state {
             State::Pending(waker) => {
                 let waker = waker.take();
@@ -111,26 +124,32 @@ impl<T> JoinCell<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
-        self.flags.load(Acquire) & DONE != 0
+        self.done.load(Acquire)
     }
 
     /// Whether the task shall end at its next poll.
     #[inline]
     pub(crate) fn is_aborted(&self) -> bool {
-        // Acquire pairs with the AcqRel in `abort`: what the aborter did before is visible.
-        self.flags.load(Acquire) & ABORT != 0
+        // Acquire pairs with the Release in `abort`: what the aborter did before is visible.
+        self.aborted.load(Acquire)
     }
 
     /// Flags the task and wakes it, so that the guard drops the future where it runs.
     pub(crate) fn abort(&self) {
-        if self.flags.fetch_or(ABORT, AcqRel) & (ABORT | DONE) != 0 {
+        if self.is_done() || self.is_aborted() {
             return;
         }
-        let waker = self
-            .origin
-            .as_ref()
-            .and_then(|origin| origin.registry.waker(self.key.load(Relaxed), self.id));
+        self.aborted.store(true, Release);
+        let key = self.key.load(Relaxed);
+        if key == UNLISTED {
+            return;
+        }
+        let waker = runtimes::find(self.origin.runtime).and_then(|core| {
+            let peer = &core.peers[self.origin.shard.index()];
+            peer.registry.waker(key, self.id)
+        });
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -144,7 +163,7 @@ impl<T> JoinCell<T> {
         // Cloning and dropping a foreign waker is foreign code: not under the lock.
         let mut fresh = Some(cx.waker().clone());
         let mut state = self.state.lock();
-        match &mut *state {
+        let pending = match &mut *state {
             State::Pending(waker) => {
                 let known = waker
                     .as_ref()
@@ -152,20 +171,22 @@ impl<T> JoinCell<T> {
                 if !known {
                     mem::swap(waker, &mut fresh);
                 }
-                drop(state);
-                drop(fresh);
-                Poll::Pending
+                true
             }
-            _ => {
-                drop(state);
-                drop(fresh);
-                Poll::Ready(self.take())
-            }
+            _ => false,
+        };
+        drop(state);
+        drop(fresh);
+        if pending {
+            Poll::Pending
+        } else {
+            Poll::Ready(self.take())
         }
     }
 
     fn take(&self) -> Outcome<T> {
         let taken = mem::replace(&mut *self.state.lock(), State::Taken);
+        self.taken.store(true, Relaxed);
         match taken {
             State::Done(outcome) => outcome,
             _ => panic!("a JoinHandle was polled after it had given its result"),
@@ -174,13 +195,9 @@ impl<T> JoinCell<T> {
 
     /// The handle is gone: nobody wants the output.
     pub(crate) fn detach(&self) {
-        let old = {
-            let mut state = self.state.lock();
-            match &*state {
-                State::Taken => return,
-                _ => mem::replace(&mut *state, State::Detached),
-            }
-        };
-        shield::shield(move || drop(old));
+        if !self.taken.load(Relaxed) {
+            let old = mem::replace(&mut *self.state.lock(), State::Detached);
+            shield::shield(move || drop(old));
+        }
     }
 }

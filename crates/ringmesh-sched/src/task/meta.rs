@@ -57,6 +57,21 @@ pub struct Meta {
 }
 
 impl Meta {
+    fn new(
+        id: Id,
+        name: Option<Box<str>>,
+        location: &'static Location<'static>,
+        shards: usize,
+    ) -> Self {
+        Self {
+            id,
+            name,
+            location,
+            shards: u16::try_from(shards).unwrap_or(u16::MAX),
+            armed: OnceLock::new(),
+        }
+    }
+
     /// The task's number.
     pub fn id(&self) -> Id {
         self.id
@@ -116,62 +131,71 @@ impl fmt::Debug for Meta {
 /// behind it is only made when someone asks: most tasks never arm an operation.
 pub(crate) struct Running {
     id: Option<Id>,
-    location: Option<&'static Location<'static>>,
-    shards: u16,
-    meta: Option<Arc<Meta>>,
+    place: Place,
+}
+
+/// Where the task was spawned, and from the first question on the rest.
+pub(crate) enum Place {
+    Nowhere,
+    At(&'static Location<'static>),
+    Made(Arc<Meta>),
 }
 
 impl Running {
     /// No task.
     pub(crate) const NONE: Self = Self {
         id: None,
-        location: None,
-        shards: 0,
-        meta: None,
+        place: Place::Nowhere,
     };
 
-    pub(crate) fn new(
-        id: Id,
-        location: &'static Location<'static>,
-        shards: usize,
-        name: Option<Box<str>>,
-    ) -> Self {
-        let mut running = Self {
+    pub(crate) fn new(id: Id, place: Place) -> Self {
+        Self {
             id: Some(id),
-            location: Some(location),
-            shards: u16::try_from(shards).unwrap_or(u16::MAX),
-            meta: None,
-        };
-        if name.is_some() {
-            running.meta = running.make(name);
+            place,
         }
-        running
     }
 
     pub(crate) fn id(&self) -> Option<Id> {
         self.id
     }
 
-    /// The identity, if anybody asked for it before.
-    pub(crate) fn made(&self) -> Option<&Meta> {
-        self.meta.as_deref()
+    pub(crate) fn into_place(self) -> Place {
+        self.place
     }
 
-    pub(crate) fn meta(&mut self) -> Option<Arc<Meta>> {
-        if self.meta.is_none() {
-            self.meta = self.make(None);
+    /// The identity; made if nobody has asked before, for a runtime of so many shards.
+    pub(crate) fn meta(&mut self, shards: usize) -> Option<Arc<Meta>> {
+        let id = self.id?;
+        if let Place::At(location) = self.place {
+            self.place = Place::Made(Arc::new(Meta::new(id, None, location, shards)));
         }
-        self.meta.clone()
+        match &self.place {
+            Place::Made(meta) => Some(Arc::clone(meta)),
+            _ => None,
+        }
+    }
+}
+
+impl Place {
+    pub(crate) fn new(
+        id: Id,
+        name: Option<Box<str>>,
+        location: &'static Location<'static>,
+        shards: usize,
+    ) -> Self {
+        match name {
+            None => Self::At(location),
+            name => Self::Made(Arc::new(Meta::new(id, name, location, shards))),
+        }
     }
 
-    fn make(&self, name: Option<Box<str>>) -> Option<Arc<Meta>> {
-        Some(Arc::new(Meta {
-            id: self.id?,
-            name,
-            location: self.location?,
-            shards: self.shards,
-            armed: OnceLock::new(),
-        }))
+    /// The identity, if anybody asked for it before.
+    #[inline]
+    pub(crate) fn made(&self) -> Option<&Meta> {
+        match self {
+            Self::Made(meta) => Some(meta),
+            _ => None,
+        }
     }
 }
 
@@ -181,8 +205,7 @@ mod tests {
 
     #[test]
     fn an_armed_ring_is_elsewhere_for_the_others_only() {
-        let mut running = Running::new(Id::new(Id::reserve(1)), Location::caller(), 3, None);
-        let meta = running.meta().expect("a task");
+        let meta = Meta::new(Id::new(Id::reserve(1)), None, Location::caller(), 3);
         let (a, b) = (ShardId::new(0), ShardId::new(2));
         assert!(!meta.armed_elsewhere(a));
         meta.arm(b);

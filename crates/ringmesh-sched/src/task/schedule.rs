@@ -1,74 +1,58 @@
 //! Where a woken task goes.
 //!
 //! The schedule function of a task may be called on any thread, at any time, also when its runtime is
-//! long gone: dropping the last waker of a detached task schedules it once more. So it holds its
-//! shard's [`Peer`], which outlives the runtime as long as a waker does, and no more.
+//! long gone: dropping the last waker of a detached task schedules it once more. So it relies on nothing
+//! but the numbers in the task's own header.
 
-use std::{cell::RefCell, mem, sync::Arc};
+use std::{cell::RefCell, mem};
 
-use super::Runnable;
-use crate::{
-    context,
-    core::{Note, Peer},
-    shield,
-};
+use async_task::ScheduleInfo;
 
-/// Where a task may run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Home {
-    /// On the shard that wakes it, and on any that steals it.
-    Anywhere,
-    /// On its own shard, or on one that steals it from there.
-    Preferred,
-    /// On its own shard only; `Send`, so that any thread may drop it.
-    Pinned,
-    /// On its own shard only; `!Send`: another thread must not even drop it.
-    Local,
-}
+use super::{Header, Home, Runnable};
+use crate::{context, core::Note, runtimes, shield};
 
-impl Home {
-    pub(crate) fn is_pinned(self) -> bool {
-        matches!(self, Self::Pinned | Self::Local)
+/// Puts a woken task where it will run.
+#[inline]
+pub(crate) fn schedule(runnable: Runnable, info: ScheduleInfo) {
+    let Header { origin, home, .. } = *runnable.metadata();
+    let mut runnable = Some(runnable);
+    context::with_shard_of(origin.runtime, |shard| {
+        let here = home == Home::Anywhere || shard.id() == origin.shard;
+        if let Some(runnable) = runnable.take_if(|_| here) {
+            shard.push(home, runnable, info.woken_while_running);
+        }
+    });
+    if let Some(runnable) = runnable {
+        schedule_from_afar(runnable);
     }
 }
 
-impl Peer {
-    /// Puts a woken task where it will run. `self` is the shard that spawned it, or its home.
-    #[inline]
-    pub(crate) fn schedule(self: &Arc<Self>, home: Home, runnable: Runnable, yielded: bool) {
-        let mut runnable = Some(runnable);
-        context::with_shard_of(self.runtime, |shard| {
-            let here = home == Home::Anywhere || shard.id() == self.id;
-            if let (true, Some(runnable)) = (here, runnable.take_if(|_| here)) {
-                shard.push(home, runnable, yielded);
-            }
-        });
-        if let Some(runnable) = runnable {
-            self.schedule_from_afar(home, runnable);
-        }
+/// The caller is not a shard on which the task may run.
+#[cold]
+fn schedule_from_afar(runnable: Runnable) {
+    let Header { origin, home, .. } = *runnable.metadata();
+    let Some(core) = runtimes::find(origin.runtime) else {
+        return lose(home, runnable);
+    };
+    if home == Home::Anywhere {
+        return core.inject(runnable);
     }
+    let peer = &core.peers[origin.shard.index()];
+    match peer.inbox.push(Note::Run(runnable)) {
+        Ok(()) => peer.nudge(),
+        Err(Note::Run(runnable)) => lose(home, runnable),
+        Err(note) => shield::drop_quietly(note),
+    }
+}
 
-    /// The caller is not a shard on which the task may run.
-    fn schedule_from_afar(self: &Arc<Self>, home: Home, runnable: Runnable) {
-        if home == Home::Anywhere {
-            match self.core() {
-                Some(core) => core.inject(runnable),
-                None => bury(runnable),
-            }
-            return;
-        }
-        match self.inbox.push(Note::Run { home, runnable }) {
-            Ok(()) => self.nudge(),
-            Err(Note::Run { runnable, .. }) if home == Home::Local => {
-                // Its future may only be dropped by its shard's thread, which has ended: leaked.
-                mem::forget(runnable);
-            }
-            Err(note) => {
-                if let Note::Run { runnable, .. } = note {
-                    bury(runnable);
-                }
-            }
-        }
+/// The task's shard is gone.
+#[cold]
+fn lose(home: Home, runnable: Runnable) {
+    if home == Home::Local {
+        // Only its shard's thread may drop its future, and that has ended: leaked.
+        mem::forget(runnable);
+    } else {
+        bury(runnable);
     }
 }
 
