@@ -33,7 +33,7 @@ use ringmesh_sched::{Handle, JoinError, JoinHandle, Placement, ShardId};
 /// # }).unwrap();
 /// ```
 pub struct JoinSet<T> {
-    members: BTreeMap<u64, Arc<Member<T>>>,
+    members: BTreeMap<u64, (Arc<Member<T>>, Waker)>,
     next: u64,
     ended: Arc<Ended>,
 }
@@ -60,7 +60,7 @@ impl<T> JoinSet<T> {
 
     /// Aborts all tasks. They stay in the set and are joined as cancelled.
     pub fn abort_all(&self) {
-        for member in self.members.values() {
+        for (member, _) in self.members.values() {
             member.handle().abort();
         }
     }
@@ -183,13 +183,13 @@ impl<T: Send + 'static> JoinSet<T> {
             id: handle.id(),
             handle: Mutex::new(handle),
         });
-        self.members.insert(key, member.clone());
-        // It is polled for the first time by the next join, which also leaves its waker with it.
-        self.ended.queue().keys.push_back(key);
-        let waiting = self.ended.queue().waiting.take();
-        if let Some(waiting) = waiting {
-            waiting.wake();
-        }
+        let waker = Waker::from(Arc::new(MemberWaker {
+            key,
+            ended: self.ended.clone(),
+        }));
+        self.members.insert(key, (member.clone(), waker.clone()));
+        // The next join polls it for the first time, which leaves the waker with it.
+        waker.wake();
         AbortHandle { member }
     }
 
@@ -211,15 +211,10 @@ impl<T: Send + 'static> JoinSet<T> {
             };
             drop(queue);
             // A late wake of a member that was joined or detached names nobody.
-            let Some(member) = self.members.get(&key) else {
+            let Some((member, waker)) = self.members.get(&key) else {
                 continue;
             };
-            let member_waker = Waker::from(Arc::new(MemberWaker {
-                key,
-                ended: self.ended.clone(),
-            }));
-            let polled =
-                Pin::new(&mut *member.handle()).poll(&mut Context::from_waker(&member_waker));
+            let polled = Pin::new(&mut *member.handle()).poll(&mut Context::from_waker(waker));
             if let Poll::Ready(result) = polled {
                 let id = member.id;
                 self.members.remove(&key);

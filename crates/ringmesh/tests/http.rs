@@ -164,3 +164,27 @@ async fn a_client_that_says_nothing_is_timed_out_by_hypers_timer() {
     let (n, _) = far.read(vec![0; 1_000]).await.unwrap();
     assert_eq!(n, 0, "and the connection is closed");
 }
+
+/// What hyper's own code does with an executor and a timer.
+#[ringmesh::test(shards = 2)]
+async fn executors_spawn_and_timers_reset() {
+    use hyper::rt::{Executor as _, Timer as _};
+    use ringmesh::io::{Executor, LocalExecutor};
+
+    let (send, receive) = ringmesh::sync::oneshot::channel();
+    Executor.execute(async move { send.send(7).unwrap() });
+    assert_eq!(receive.await.unwrap(), 7);
+
+    let (send, receive) = ringmesh::sync::oneshot::channel();
+    let local = std::rc::Rc::new(8);
+    LocalExecutor.execute(async move { send.send(*local).unwrap() });
+    assert_eq!(receive.await.unwrap(), 8);
+
+    let start = HyperTimer.now();
+    let mut sleep = HyperTimer.sleep(Duration::from_secs(3_600));
+    assert!(futures_lite::future::poll_once(&mut sleep).await.is_none());
+    HyperTimer.reset(&mut sleep, start + Duration::from_millis(5));
+    sleep.await;
+    assert!(start.elapsed() >= Duration::from_millis(5), "never early");
+    HyperTimer.sleep_until(start).await;
+}

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use ringmesh::net::{TcpListener, TcpStream};
+use ringmesh::io::PollIo;
+use ringmesh::net::{TcpListener, TcpStream, UnixStream};
 use ringmesh::{Builder, fs};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn every_tokio_worker_can_await_ops_of_an_installed_runtime() {
@@ -63,8 +65,39 @@ fn every_tokio_worker_can_await_ops_of_an_installed_runtime() {
             .await
             .expect("it hangs");
         server.abort();
+        tokio::time::timeout(Duration::from_secs(60), bridges())
+            .await
+            .expect("it hangs");
     });
     drop(tokio);
     let report = mesh.shutdown(Duration::from_secs(30));
     assert_eq!(report.leaked_ops, 0);
+}
+
+/// `PollIo` between tasks on tokio's workers: its sends are driven by the shards, its readers by tokio.
+async fn bridges() {
+    let (near, far) = UnixStream::pair().unwrap();
+    let echo = tokio::spawn(async move {
+        let (mut read, mut write) = tokio::io::split(PollIo::new(far));
+        let n = tokio::io::copy(&mut read, &mut write).await.unwrap();
+        write.shutdown().await.unwrap();
+        n
+    });
+    let (mut read, mut write) = tokio::io::split(PollIo::new(near));
+    let writer = tokio::spawn(async move {
+        for n in 0..500_u32 {
+            write.write_all(&[n as u8; 2_000]).await.unwrap();
+        }
+        write.shutdown().await.unwrap();
+    });
+    let mut got = Vec::new();
+    read.read_to_end(&mut got).await.unwrap();
+    assert_eq!(got.len(), 1_000_000);
+    assert!(
+        got.chunks(2_000)
+            .enumerate()
+            .all(|(n, part)| part.iter().all(|b| *b == n as u8))
+    );
+    writer.await.unwrap();
+    assert_eq!(echo.await.unwrap(), 1_000_000);
 }

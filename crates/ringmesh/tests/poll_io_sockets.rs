@@ -203,3 +203,28 @@ async fn timeouts_around_reads_lose_no_byte() {
     let expected: Vec<u8> = (0..2_000_u32).flat_map(u32::to_le_bytes).collect();
     assert!(got == expected);
 }
+
+/// Bytes that nobody will ever read keep neither the runtime nor the descriptor.
+#[test]
+fn a_runtime_ends_though_a_peer_never_reads() {
+    let (mut silent, stream) = std::os::unix::net::UnixStream::pair().unwrap();
+    let stream = std::cell::Cell::new(Some(stream));
+    ringmesh::Builder::new()
+        .shards(2)
+        .run(async {
+            let mut io = PollIo::new(UnixStream::from_std(stream.take().unwrap()).unwrap());
+            // More than the kernel takes: a send stays under way, and something behind it.
+            let mut full = false;
+            while !full {
+                let write = io.write_all(&[1; 100_000]);
+                full = time::timeout(Duration::from_millis(50), write)
+                    .await
+                    .is_err();
+            }
+            assert!(io.queued() > 0);
+        })
+        .unwrap();
+    // What the kernel had taken comes, then the end: the descriptor is closed.
+    let n = std::io::copy(&mut silent, &mut io::sink()).unwrap();
+    assert!(n > 0);
+}
