@@ -20,7 +20,13 @@
 //!    takes it, and its own op is cancelled in turn (and may fill the drawer again).
 //! 3. An accept looks into the drawer and registers for it under one lock, before it looks at its op, so a
 //!    connection that is put there is either seen or announced.
-//! 4. The drawer is emptied by accepts, by [`Incoming`], or by the drop of the listener: only then is a
+//! 4. An accept that is cancelled *without* a connection may have eaten somebody else's wake-up: the kernel
+//!    wakes one waiting accept of a listener (`EPOLLEXCLUSIVE`), and a cancel that reaches it before its task
+//!    work ends it with the connection still in the backlog and every other accept asleep (seen on 6.18). So
+//!    its end is announced too: one waiting accept ends its own op and issues a new one, whose first attempt
+//!    finds the connection; when it leaves, it tells the next, since more than one wake-up may be missing. An
+//!    op that is issued after the cancelled one's end needs no announcement.
+//! 5. The drawer is emptied by accepts, by [`Incoming`], or by the drop of the listener: only then is a
 //!    connection lost (closed), as it is in the kernel's backlog.
 //!
 //! Rejected: waking one waiter per connection. A woken accept may be dropped or find its own op done; the
@@ -122,28 +128,37 @@ struct Inner {
     connections: VecDeque<(OwnedFd, Option<SockAddr>)>,
     /// Who waits; `None` once woken, until it comes back.
     waiting: Slab<Option<Waker>>,
+    /// Wake-ups may have been eaten: whoever comes by first asks the kernel again.
+    ask_again: bool,
+}
+
+/// What the shelf says to an accept.
+enum Taken {
+    Connection(OwnedFd, Option<SockAddr>),
+    /// End your own request and issue it anew.
+    AskAgain,
+    Nothing,
 }
 
 /// One accept's registration.
 type Ticket = Option<usize>;
 
 impl Shelf {
-    /// Takes a connection, or registers for the next one.
-    fn poll_take(
-        &self,
-        ticket: &mut Ticket,
-        cx: &Context<'_>,
-    ) -> Poll<(OwnedFd, Option<SockAddr>)> {
+    /// Takes what there is, or registers for what comes.
+    fn take(&self, ticket: &mut Ticket, cx: &Context<'_>) -> Taken {
         let mut fresh = None;
         loop {
             let mut inner = self.inner.lock();
-            if let Some(connection) = inner.connections.pop_front() {
-                return Poll::Ready(connection);
+            if let Some((fd, peer)) = inner.connections.pop_front() {
+                return Taken::Connection(fd, peer);
+            }
+            if std::mem::take(&mut inner.ask_again) {
+                return Taken::AskAgain;
             }
             let known = ticket.map(|key| &mut inner.waiting[key]);
             let current = known.as_ref().and_then(|slot| slot.as_ref());
             if current.is_some_and(|old| old.will_wake(cx.waker())) {
-                return Poll::Pending;
+                return Taken::Nothing;
             }
             // Wakers are cloned and dropped outside the lock: both may run foreign code.
             let Some(waker) = fresh.take() else {
@@ -160,8 +175,21 @@ impl Shelf {
             };
             drop(inner);
             drop(old);
-            return Poll::Pending;
+            return Taken::Nothing;
         }
+    }
+
+    /// A wake-up may have been eaten. Without anybody who waits there is nothing to do: an accept that is
+    /// issued later looks for itself.
+    fn announce(&self) {
+        let mut inner = self.inner.lock();
+        if inner.waiting.is_empty() {
+            return;
+        }
+        inner.ask_again = true;
+        let waiting = inner.waiting();
+        drop(inner);
+        wake_all(waiting);
     }
 
     fn unregister(&self, ticket: &mut Ticket) {
@@ -177,20 +205,30 @@ impl Shelf {
     }
 }
 
+impl Inner {
+    /// The wakers of all that wait; they register again when they have looked.
+    fn waiting(&mut self) -> Vec<Waker> {
+        self.waiting
+            .iter_mut()
+            .filter_map(|(_, slot)| slot.take())
+            .collect()
+    }
+}
+
 impl Drawer for Shelf {
     fn put(&self, connection: OwnedFd, peer: Option<SockAddr>) {
         let mut inner = self.inner.lock();
         inner.connections.push_back((connection, peer));
-        let waiting: Vec<Waker> = inner
-            .waiting
-            .iter_mut()
-            .filter_map(|(_, slot)| slot.take())
-            .collect();
+        let waiting = inner.waiting();
         drop(inner);
-        for waker in waiting {
-            // One accept's waker must not cost the others theirs.
-            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        }
+        wake_all(waiting);
+    }
+}
+
+fn wake_all(waiting: Vec<Waker>) {
+    for waker in waiting {
+        // One accept's waker must not cost the others theirs.
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
     }
 }
 
@@ -209,6 +247,10 @@ pub(crate) struct Accepting<A: Deref<Target = Acceptor>> {
     acceptor: A,
     op: Option<Op<Accept>>,
     ticket: Ticket,
+    /// The op's cancel was requested, so that a new one can ask again.
+    ending: bool,
+    /// Was told to ask again. When it leaves, the next one is told: more than one wake-up may be missing.
+    asked: bool,
 }
 
 impl<A: Deref<Target = Acceptor>> Accepting<A> {
@@ -217,15 +259,48 @@ impl<A: Deref<Target = Acceptor>> Accepting<A> {
             acceptor,
             op: None,
             ticket: None,
+            ending: false,
+            asked: false,
+        }
+    }
+
+    /// Ends the op, if there is one, so that the next one looks at the backlog.
+    fn ask_again(&mut self) {
+        self.asked = true;
+        if let Some(op) = self.op.as_ref().filter(|op| op.is_submitted()) {
+            op.request_cancel();
+            self.ending = true;
+        }
+    }
+
+    fn poll_op(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(OwnedFd, SockAddr)>> {
+        loop {
+            let op = self.op.get_or_insert_with(|| self.acceptor.op());
+            let result = ready!(Pin::new(op).poll(cx));
+            self.op = None;
+            let ended = std::mem::take(&mut self.ending);
+            match result {
+                Err(e) if is_about_the_connection(&e) => {}
+                Err(e) if ended && e.raw_os_error() == Some(libc::ECANCELED) => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Leaves the listener to others.
+    fn leave(&mut self) {
+        // First the registration: what the op still brings is for others.
+        self.acceptor.shelf.unregister(&mut self.ticket);
+        self.op = None;
+        if std::mem::take(&mut self.asked) {
+            self.acceptor.shelf.announce();
         }
     }
 }
 
 impl<A: Deref<Target = Acceptor>> Drop for Accepting<A> {
     fn drop(&mut self) {
-        // First the registration: what the op still brings is for others.
-        self.acceptor.shelf.unregister(&mut self.ticket);
-        self.op = None;
+        self.leave();
     }
 }
 
@@ -237,21 +312,18 @@ impl<A: Deref<Target = Acceptor>> Future for Accepting<A> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
-            if let Poll::Ready((fd, peer)) = this.acceptor.shelf.poll_take(&mut this.ticket, cx) {
-                let Ok(peer) = peer.map_or_else(|| SockRef::from(&fd).peer_addr(), Ok) else {
-                    continue; // Reset before anybody saw it, which is what ECONNABORTED says.
-                };
-                this.acceptor.shelf.unregister(&mut this.ticket);
-                this.op = None;
-                return Poll::Ready(Ok((fd, peer)));
-            }
-            let op = this.op.get_or_insert_with(|| this.acceptor.op());
-            let result = ready!(Pin::new(op).poll(cx));
-            this.op = None;
-            if result.as_ref().is_err_and(is_about_the_connection) {
-                continue;
-            }
-            this.acceptor.shelf.unregister(&mut this.ticket);
+            let result = match this.acceptor.shelf.take(&mut this.ticket, cx) {
+                Taken::Connection(fd, peer) => match with_peer(fd, peer) {
+                    Some(accepted) => Ok(accepted),
+                    None => continue,
+                },
+                Taken::AskAgain => {
+                    this.ask_again();
+                    continue;
+                }
+                Taken::Nothing => ready!(this.poll_op(cx)),
+            };
+            this.leave();
             return Poll::Ready(result);
         }
     }
@@ -270,6 +342,8 @@ pub(crate) struct Arriving<A: Deref<Target = Acceptor>> {
     acceptor: A,
     multi: Multi<AcceptMulti>,
     ticket: Ticket,
+    /// Was told to ask again; see [`Accepting`].
+    asked: bool,
 }
 
 impl<A: Deref<Target = Acceptor>> Arriving<A> {
@@ -278,6 +352,7 @@ impl<A: Deref<Target = Acceptor>> Arriving<A> {
             multi: acceptor.multi(),
             acceptor,
             ticket: None,
+            asked: false,
         }
     }
 
@@ -286,19 +361,23 @@ impl<A: Deref<Target = Acceptor>> Arriving<A> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<Option<(OwnedFd, SockAddr)>>> {
         loop {
-            let (fd, peer) = match self.acceptor.shelf.poll_take(&mut self.ticket, cx) {
-                Poll::Ready(connection) => connection,
-                Poll::Pending => match ready!(self.multi.poll_next(cx)) {
+            let (fd, peer) = match self.acceptor.shelf.take(&mut self.ticket, cx) {
+                Taken::Connection(fd, peer) => (fd, peer),
+                Taken::AskAgain => {
+                    // It arms itself again, and looks at the backlog then.
+                    self.multi.request_cancel();
+                    self.asked = true;
+                    continue;
+                }
+                Taken::Nothing => match ready!(self.multi.poll_next(cx)) {
                     Some(Ok(fd)) => (fd, None),
                     Some(Err(e)) if is_about_the_connection(&e) => continue,
                     Some(Err(e)) => return Poll::Ready(Err(e)),
                     None => return Poll::Ready(Ok(None)),
                 },
             };
-            match peer.map_or_else(|| SockRef::from(&fd).peer_addr(), Ok) {
-                Ok(peer) => return Poll::Ready(Ok(Some((fd, peer)))),
-                // Reset before anybody saw it, which is what ECONNABORTED says.
-                Err(_) => continue,
+            if let Some(accepted) = with_peer(fd, peer) {
+                return Poll::Ready(Ok(Some(accepted)));
             }
         }
     }
@@ -308,6 +387,9 @@ impl<A: Deref<Target = Acceptor>> Drop for Arriving<A> {
     fn drop(&mut self) {
         // Then the multishot is dropped, and its undelivered connections go to the drawer and to other accepts.
         self.acceptor.shelf.unregister(&mut self.ticket);
+        if self.asked {
+            self.acceptor.shelf.announce();
+        }
     }
 }
 
@@ -318,6 +400,14 @@ impl<A: Deref<Target = Acceptor>> fmt::Debug for Arriving<A> {
             .field("multi", &self.multi)
             .finish()
     }
+}
+
+/// Asks a connection for its peer. `None`: it was reset before anybody saw it, which is what ECONNABORTED says.
+fn with_peer(fd: OwnedFd, peer: Option<SockAddr>) -> Option<(OwnedFd, SockAddr)> {
+    let peer = peer
+        .map_or_else(|| SockRef::from(&fd).peer_addr(), Ok)
+        .ok()?;
+    Some((fd, peer))
 }
 
 /// Errors that accept(2) reports about a connection that is gone already: the listener is fine, go on.

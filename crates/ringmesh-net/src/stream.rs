@@ -97,6 +97,19 @@ macro_rules! stream_methods {
                 WriteVectored(Listed::new(&*self.socket, bufs))
             }
 
+            /// Accepts the buffer at once and sends it behind what was accepted before; nobody is told when.
+            ///
+            /// For the last words of a protocol, where no future can be awaited any more. If it fails, the next
+            /// writer gets the error. Nothing bounds how much a stream accepts in this way: use
+            /// [`write`](Self::write) for everything else. Without a runtime, on a stream that never wrote
+            /// anything in one, it is never sent.
+            pub fn write_detached<B: IoBuf>(&self, buf: B) {
+                let len = buf.len_init();
+                if len > 0 {
+                    self.socket.send.enqueue_detached(any_buf(buf), len);
+                }
+            }
+
             /// Waits until everything that was accepted before has been given to the kernel.
             ///
             /// Only needed after writes whose futures were dropped; a write that has completed has gone.

@@ -70,7 +70,7 @@ fn a_stream_armed_on_one_shard_and_dropped_on_another_sends_fin() {
                     let mut read = stream.read_owned(vec![0; 8]);
                     assert!(poll_now(&mut read).await.is_none());
                     yield_now().await;
-                    read
+                    Some(read)
                 })
             };
             let read = unhung(there).await.unwrap();

@@ -401,6 +401,32 @@ fn empty_writes_are_nothing() {
 }
 
 #[test]
+fn detached_writes_go_in_order_and_outlive_their_stream() {
+    run(1, async {
+        let (stream, peer) = half();
+        let big = pattern(BIG);
+        stream.write_detached(big.clone());
+        stream.write_detached("one ");
+        stream.write_detached(Vec::new());
+        stream.write_detached("two");
+        let reader = read_all(peer);
+        unhung(stream.write_all(" three")).await.unwrap();
+        stream.write_detached(vec![9; 5]);
+        std::thread::spawn(move || {
+            stream.write_detached(" four");
+            drop(stream);
+        })
+        .join()
+        .unwrap();
+        let all = unhung(spawn_blocking(move || reader.join().unwrap()))
+            .await
+            .unwrap();
+        assert!(all[..BIG] == big);
+        assert_eq!(&all[BIG..], b"one two three\x09\x09\x09\x09\x09 four");
+    });
+}
+
+#[test]
 fn a_task_that_writes_without_end_lets_others_run() {
     // More writes in one poll than the task's budget: the queue must go on all the same.
     run(1, async {
@@ -422,4 +448,106 @@ fn a_task_that_writes_without_end_lets_others_run() {
             .unwrap();
         assert!(all.ends_with(b"end"));
     });
+}
+
+/// Writers that drop their futures at random: every frame arrives whole or not at all, completed ones arrive,
+/// and each writer's frames arrive in its order.
+fn dropped_writes_are_whole_or_nothing(seed: u64) {
+    const WRITERS: u32 = 4;
+    const FRAMES: u32 = 150;
+    run(2, async move {
+        let (stream, mut peer) = half();
+        stream.set_send_buffer_size(16 * 1024).unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut random = Random::new(seed);
+            let mut all = Vec::new();
+            let mut piece = vec![0; 20_000];
+            loop {
+                let room = random.below(20_000) as usize + 1;
+                match peer.read(&mut piece[..room]).unwrap() {
+                    0 => return all,
+                    n => all.extend_from_slice(&piece[..n]),
+                }
+                if random.below(16) == 0 {
+                    std::thread::sleep(Duration::from_micros(random.below(200)));
+                }
+            }
+        });
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let stream = stream.clone();
+                spawn(async move {
+                    let mut random = Random::new(seed * 100 + u64::from(writer));
+                    let mut done = Vec::new();
+                    for frame in 0..FRAMES {
+                        let len = random.below(8000) as u32;
+                        let mut bytes = Vec::new();
+                        for word in [writer, frame, len] {
+                            bytes.extend(word.to_le_bytes());
+                        }
+                        bytes.resize(12 + len as usize, writer as u8);
+                        let mut write = stream.write_all(bytes);
+                        let patience = random.below(6);
+                        for turn in 0.. {
+                            if turn == patience && patience < 3 {
+                                break;
+                            }
+                            if turn >= 3 {
+                                (&mut write).await.unwrap();
+                                done.push(frame);
+                                break;
+                            }
+                            if let Some(result) = poll_now(&mut write).await {
+                                result.unwrap();
+                                done.push(frame);
+                                break;
+                            }
+                            yield_now().await;
+                        }
+                    }
+                    done
+                })
+            })
+            .collect();
+        let mut done = Vec::new();
+        for writer in writers {
+            done.push(unhung(writer).await.unwrap());
+        }
+        drop(stream);
+        let all = unhung(spawn_blocking(move || reader.join().unwrap()))
+            .await
+            .unwrap();
+
+        let mut rest = &all[..];
+        let mut came = vec![Vec::new(); WRITERS as usize];
+        while !rest.is_empty() {
+            let word = |at: usize| u32::from_le_bytes(rest[at..at + 4].try_into().unwrap());
+            let (writer, frame, len) = (word(0), word(4), word(8) as usize);
+            assert!(
+                rest[12..12 + len]
+                    .iter()
+                    .all(|byte| u32::from(*byte) == writer),
+                "seed {seed}"
+            );
+            came[writer as usize].push(frame);
+            rest = &rest[12 + len..];
+        }
+        for (came, done) in came.iter().zip(&done) {
+            assert!(
+                came.windows(2).all(|w| w[0] < w[1]),
+                "seed {seed}: in order, once"
+            );
+            assert!(
+                done.iter().all(|frame| came.contains(frame)),
+                "seed {seed}: nothing lost"
+            );
+        }
+    });
+}
+
+#[test]
+fn dropped_writes_of_many_tasks_are_whole_or_nothing() {
+    for seed in 1..=5 {
+        dropped_writes_are_whole_or_nothing(seed);
+    }
 }

@@ -151,6 +151,34 @@ impl SendQueue {
         })
     }
 
+    /// Accepts a buffer of which nobody will be told.
+    pub(crate) fn enqueue_detached(self: &Arc<Self>, buf: Box<dyn AnyBuf>, len: usize) {
+        if self.home.get().is_none() {
+            self.find_home();
+        }
+        let mut queue = self.queue.lock();
+        if self.home.get().is_none() {
+            // Neither this thread nor any writer so far knows a runtime: nobody can send it.
+            queue.torn = true;
+        }
+        if queue.torn {
+            drop(queue);
+            drop(buf);
+            return;
+        }
+        queue.waiting.push_back(Item::Bytes(Entry {
+            buf,
+            len,
+            sent: 0,
+            writer: None,
+        }));
+        let idle = matches!(queue.active, Active::Idle);
+        drop(queue);
+        if idle {
+            self.drive();
+        }
+    }
+
     /// Puts a mark in line.
     pub(crate) fn enqueue_mark(self: &Arc<Self>, how: Option<Shutdown>, waker: Waker) -> usize {
         self.push(waker, |writer| {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringmesh_buf::{Append, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
+use ringmesh_op::any_buf;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, TcpSocket, WriteHalf};

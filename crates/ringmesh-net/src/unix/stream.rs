@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringmesh_buf::{Append, IoBuf, IoBufMut, IoVecBuf, IoVecBufMut};
+use ringmesh_op::any_buf;
 use ringmesh_op::ops::Connect;
 use ringmesh_op::{Op, SharedFd};
 use socket2::{Domain, SockAddr, SockRef, Socket as RawSocket, Type};
