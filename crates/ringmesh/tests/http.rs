@@ -85,6 +85,8 @@ async fn send(
     sender: &mut hyper::client::conn::http1::SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
 ) -> (StatusCode, Bytes) {
+    // The connection's task may still be at the end of the last answer.
+    sender.ready().await.unwrap();
     let response = sender.send_request(request).await.unwrap();
     let status = response.status();
     (
