@@ -91,9 +91,14 @@ pub unsafe trait MultiOp: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn sqe(&self, place: &Self::Place) -> Sqe;
 
-    /// The item that a CQE carries, or the buffer it had to give back.
+    /// The item that a CQE carries; a buffer without an item goes back.
+    ///
+    /// # Safety
+    ///
+    /// `res` is what a CQE of an arming at `place` brought, and is given here once: it names a descriptor or buffer that
+    /// the kernel has just handed out.
     #[doc(hidden)]
-    fn item(&self, place: &Self::Place, res: Res) -> Option<Self::Item>;
+    unsafe fn item(&self, place: &Self::Place, res: Res) -> Option<Self::Item>;
 
     /// What a terminal CQE means for the stream.
     #[doc(hidden)]

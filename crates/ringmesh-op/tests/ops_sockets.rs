@@ -306,6 +306,25 @@ fn datagrams_keep_their_borders_and_their_sender() {
 }
 
 #[test]
+fn msg_trunc_cannot_pass_off_memory_that_nobody_wrote() {
+    on_shard(async {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut theirs = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let ours = shared(listener.accept().unwrap().0);
+        theirs.write_all(b"hello").unwrap();
+        let recv = Recv::new(&ours, Vec::with_capacity(64)).flags(libc::MSG_TRUNC);
+        assert_eq!(
+            op(recv).await.unwrap().1,
+            b"hello",
+            "TCP throws MSG_TRUNC's bytes away"
+        );
+        theirs.write_all(b"again").unwrap();
+        let recv = RecvMsg::new(&ours, [Vec::with_capacity(64)]).flags(libc::MSG_TRUNC);
+        assert_eq!(op(recv).await.unwrap().1[0], b"again");
+    });
+}
+
+#[test]
 fn a_batch_goes_out_as_one_and_everybody_gets_their_buffer_back() {
     on_shard(async {
         let (ours, mut theirs) = pair();

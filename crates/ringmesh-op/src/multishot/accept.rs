@@ -74,8 +74,9 @@ unsafe impl MultiOp for AcceptMulti {
         }
     }
 
-    fn item(&self, (): &(), res: Res) -> Option<OwnedFd> {
-        new_fd(res).ok()
+    unsafe fn item(&self, (): &(), res: Res) -> Option<OwnedFd> {
+        // SAFETY: `res` is a CQE's of an accept of ours, and it is told once (contract of `item`).
+        unsafe { new_fd(res) }.ok()
     }
 
     fn verdict(&self, res: Res) -> Verdict {

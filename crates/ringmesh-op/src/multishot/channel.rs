@@ -304,7 +304,11 @@ unsafe impl<T: MultiOp> Cell for Channel<T> {
 
     fn on_cqe(self: Arc<Self>, done: Completion) -> Next {
         let place = self.inner.lock().place.clone();
-        let item = place.and_then(|place| self.op.item(&place, done.res));
+        let item = place.and_then(|place| {
+            // SAFETY: the driver calls this once for each CQE, and `place` is what the present arming was made with: it is
+            // replaced only before the next, after the terminal CQE of this one.
+            unsafe { self.op.item(&place, done.res) }
+        });
         let (unwanted, waker, pause, abandoned) = {
             let mut inner = self.inner.lock();
             let unwanted = item.and_then(|item| inner.queue(item));

@@ -68,7 +68,7 @@ unsafe impl MultiOp for PollMulti {
         }
     }
 
-    fn item(&self, (): &(), res: Res) -> Option<u32> {
+    unsafe fn item(&self, (): &(), res: Res) -> Option<u32> {
         u32::try_from(res.result).ok()
     }
 

@@ -81,7 +81,7 @@ unsafe impl MultiOp for RecvMulti {
         }
     }
 
-    fn item(&self, group: &Arc<Group>, res: Res) -> Option<Lease> {
+    unsafe fn item(&self, group: &Arc<Group>, res: Res) -> Option<Lease> {
         let len = usize::try_from(res.result).unwrap_or(0);
         group.lease(res.buffer_id()?, len)
     }

@@ -73,11 +73,12 @@ unsafe impl OpCode for Accept {
     const KIND: u8 = opcode::ACCEPT;
 
     fn sqe(&mut self) -> Sqe {
+        let (storage, len) = self.peer.pointers();
         Sqe {
             opcode: opcode::ACCEPT,
             fd: self.fd.raw(),
-            addr: self.peer.storage() as u64,
-            off: self.peer.len() as u64,
+            addr: storage as u64,
+            off: len as u64,
             op_flags: libc::SOCK_CLOEXEC as u32,
             ..Sqe::default()
         }
@@ -88,12 +89,16 @@ unsafe impl OpCode for Accept {
     }
 
     fn complete(self, res: Res) -> Self::Output {
-        let connection = new_fd(res)?;
+        // SAFETY: `res` is the result of this op's own request, and it is told once (contract of `complete`).
+        let connection = unsafe { new_fd(res) }?;
         Ok((connection, self.peer.into_addr()))
     }
 
     fn orphan(self, res: Res) {
-        let Ok(connection) = new_fd(res) else { return };
+        // SAFETY: as in `complete`.
+        let Ok(connection) = (unsafe { new_fd(res) }) else {
+            return;
+        };
         if let Some(drawer) = self.drawer {
             drawer.put(connection, Some(self.peer.into_addr()));
         }

@@ -18,20 +18,16 @@ impl Name {
         Self { storage, len }
     }
 
-    /// Where the kernel writes the address.
-    pub(crate) fn storage(&mut self) -> *mut libc::c_void {
-        (&raw mut self.storage).cast()
-    }
-
-    /// How much it may write.
+    /// How long an address it has room for.
     pub(crate) fn capacity(&self) -> libc::socklen_t {
         self.storage.size_of()
     }
 
-    /// Where the kernel reads how much it may write, and writes how much it wrote.
-    pub(crate) fn len(&mut self) -> *mut libc::socklen_t {
+    /// Where the kernel writes the address; and where it reads how much it may write and writes how much it wrote. Both
+    /// from one borrow, so that the second does not end the first.
+    pub(crate) fn pointers(&mut self) -> (*mut libc::c_void, *mut libc::socklen_t) {
         self.len = self.capacity();
-        &raw mut self.len
+        ((&raw mut self.storage).cast(), &raw mut self.len)
     }
 
     /// The address, once the kernel has written it and its length.

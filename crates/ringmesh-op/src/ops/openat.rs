@@ -24,7 +24,7 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{FromRawFd, OwnedFd},
     path::Path,
 };
 
@@ -101,11 +101,13 @@ unsafe impl OpCode for OpenAt {
     }
 
     fn complete(self, res: Res) -> Self::Output {
-        new_fd(res)
+        // SAFETY: `res` is the result of this op's own request, and it is told once (contract of `complete`).
+        unsafe { new_fd(res) }
     }
 
     fn orphan(self, res: Res) {
-        drop(new_fd(res));
+        // SAFETY: as in `complete`.
+        drop(unsafe { new_fd(res) });
     }
 
     fn fd(&self) -> Option<&FdRef> {
@@ -113,12 +115,13 @@ unsafe impl OpCode for OpenAt {
     }
 }
 
-/// The descriptor that a successful open, accept or socket made: it has no other owner yet, so whoever drops it
-/// closes it.
-pub(crate) fn new_fd(res: Res) -> io::Result<OwnedFd> {
+/// The descriptor that a successful open, accept or socket made. Whoever drops it closes it.
+///
+/// # Safety
+///
+/// `res` is the result of a request that makes a descriptor, and nobody else has made an owner of it.
+pub(crate) unsafe fn new_fd(res: Res) -> io::Result<OwnedFd> {
     let fd = res.io()? as i32;
-    // SAFETY: the kernel has just installed `fd` for this request and told nobody else.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    debug_assert!(fd.as_raw_fd() >= 0);
-    Ok(fd)
+    // SAFETY: the kernel has installed `fd` for this request and told nobody else; the caller says that it is used once.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

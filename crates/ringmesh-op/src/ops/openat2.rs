@@ -105,11 +105,13 @@ unsafe impl OpCode for OpenAt2 {
     }
 
     fn complete(self, res: Res) -> Self::Output {
-        new_fd(res)
+        // SAFETY: `res` is the result of this op's own request, and it is told once (contract of `complete`).
+        unsafe { new_fd(res) }
     }
 
     fn orphan(self, res: Res) {
-        drop(new_fd(res));
+        // SAFETY: as in `complete`.
+        drop(unsafe { new_fd(res) });
     }
 
     fn fd(&self) -> Option<&FdRef> {

@@ -243,12 +243,14 @@ unsafe impl<B: IoBufMut> OpCode for Read<B> {
 
     fn complete(mut self, res: Res) -> Self::Output {
         let read = match early::byte_count(self.early, res) {
-            Ok(n) => self.inline_bytes + n,
+            // A count from the kernel is bounds-checked before it is believed.
+            Ok(n) => (self.inline_bytes + n).min(self.buf.capacity_total()),
             // The inline part stands, whatever became of the rest; the next read meets the error again.
             Err(_) if self.inline_bytes > 0 => self.inline_bytes,
             Err(error) => return Err(BufError::new(error, self.buf)),
         };
-        // SAFETY: the kernel has written the buffer's first `read` bytes, and no more than its capacity.
+        // SAFETY: the kernel has written the buffer's first `read` bytes: `res` counts those of this op's own request
+        // (contract of `complete`), the inline reads counted theirs. It is within the capacity.
         unsafe { self.buf.set_len_init(read) };
         Ok((read, self.buf))
     }

@@ -101,7 +101,10 @@ unsafe impl<V: IoVecBufMut> OpCode for Readv<V> {
     fn complete(mut self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(total) => {
-                // SAFETY: the kernel has written `total` bytes into the parts, in their order.
+                // A count from the kernel is bounds-checked before it is believed.
+                let total = total.min(self.bufs.total_capacity());
+                // SAFETY: the kernel has written `total` bytes into the parts, in their order: `res` is the result of this
+                // op's own request (contract of `complete`).
                 unsafe { self.bufs.set_len_init(total) };
                 Ok((total, self.bufs))
             }

@@ -62,10 +62,11 @@ impl<B: IoBufMut> Recv<B> {
         }
     }
 
-    /// Receives with `MSG_*` flags: `MSG_PEEK`, `MSG_WAITALL`, ...
+    /// Receives with `MSG_*` flags: `MSG_PEEK`, `MSG_WAITALL`, ... `MSG_TRUNC` is left out: with it TCP counts bytes that it
+    /// has thrown away and not written.
     #[must_use]
     pub fn flags(mut self, flags: i32) -> Self {
-        self.flags = flags;
+        self.flags = flags & !libc::MSG_TRUNC;
         self
     }
 
@@ -110,9 +111,10 @@ unsafe impl<B: IoBufMut> OpCode for Recv<B> {
     fn complete(mut self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(count) => {
-                // `MSG_TRUNC` makes the kernel report a datagram's length, of which it has written only what fits.
+                // A count from the kernel is bounds-checked before it is believed.
                 let count = count.min(self.buf.capacity_total());
-                // SAFETY: the kernel has written the buffer's first `count` bytes.
+                // SAFETY: the kernel has written the buffer's first `count` bytes: `res` is the result of this op's own
+                // request (contract of `complete`), which did not have MSG_TRUNC.
                 unsafe { self.buf.set_len_init(count) };
                 Ok((count, self.buf))
             }

@@ -77,10 +77,11 @@ impl<V: IoVecBufMut> RecvMsg<V> {
         }
     }
 
-    /// Receives with `MSG_*` flags: `MSG_PEEK`, ...
+    /// Receives with `MSG_*` flags: `MSG_PEEK`, ... `MSG_TRUNC` is left out: with it TCP counts bytes that it has thrown
+    /// away and not written. That a datagram was too long is told without it.
     #[must_use]
     pub fn flags(mut self, flags: i32) -> Self {
-        self.flags = flags | libc::MSG_CMSG_CLOEXEC;
+        self.flags = flags & !libc::MSG_TRUNC | libc::MSG_CMSG_CLOEXEC;
         self
     }
 }
@@ -99,8 +100,8 @@ unsafe impl<V: IoVecBufMut> OpCode for RecvMsg<V> {
         }
         self.iovecs = IoVecs::of_room(&mut self.bufs);
         self.header.set_parts(&mut self.iovecs);
-        self.header
-            .set_name(self.from.storage(), self.from.capacity());
+        let (storage, _) = self.from.pointers();
+        self.header.set_name(storage, self.from.capacity());
         Sqe {
             opcode: opcode::RECVMSG,
             fd: self.fd.raw(),
@@ -124,11 +125,10 @@ unsafe impl<V: IoVecBufMut> OpCode for RecvMsg<V> {
             Ok(len) => len,
             Err(error) => return Err(BufError::new(error, self.bufs)),
         };
-        // `MSG_TRUNC` asked for makes the kernel report the datagram's length, of which it has written what fits.
-        let mut room = 0;
-        self.bufs.parts_mut(&mut |_, part| room += part);
-        len = len.min(room);
-        // SAFETY: the kernel has written `len` bytes into the parts, in their order.
+        // A count from the kernel is bounds-checked before it is believed.
+        len = len.min(self.bufs.total_capacity());
+        // SAFETY: the kernel has written `len` bytes into the parts, in their order: `res` is the result of this op's own
+        // request (contract of `complete`), which did not have MSG_TRUNC.
         unsafe { self.bufs.set_len_init(len) };
         let from = match self.header.name_len() {
             0 => None,

@@ -99,6 +99,7 @@ unsafe impl OpCode for RenameAt {
     fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
-        self.from.dir()
+        // One mask is all there is to mark; a directory is a file, whose ops its last handle leaves alone.
+        self.from.dir().or(self.to.dir())
     }
 }

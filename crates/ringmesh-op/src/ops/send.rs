@@ -62,10 +62,11 @@ impl<B: IoBuf> Send<B> {
         }
     }
 
-    /// Sends with `MSG_*` flags besides `MSG_NOSIGNAL`: `MSG_MORE`, `MSG_WAITALL`, ...
+    /// Sends with `MSG_*` flags besides `MSG_NOSIGNAL`: `MSG_MORE`, `MSG_WAITALL`, ... `MSG_ZEROCOPY` is left out: its completion
+    /// comes while the kernel still reads the buffer.
     #[must_use]
     pub fn flags(mut self, flags: i32) -> Self {
-        self.flags = flags | libc::MSG_NOSIGNAL;
+        self.flags = flags & !libc::MSG_ZEROCOPY | libc::MSG_NOSIGNAL;
         self
     }
 }

@@ -64,10 +64,11 @@ impl<V: IoVecBuf> SendMsg<V> {
         Self::with(fd, bufs, to, early)
     }
 
-    /// Sends with `MSG_*` flags besides `MSG_NOSIGNAL`.
+    /// Sends with `MSG_*` flags besides `MSG_NOSIGNAL`: `MSG_MORE`, `MSG_WAITALL`, ... `MSG_ZEROCOPY` is left out: its completion
+    /// comes while the kernel still reads the buffer.
     #[must_use]
     pub fn flags(mut self, flags: i32) -> Self {
-        self.flags = flags | libc::MSG_NOSIGNAL;
+        self.flags = flags & !libc::MSG_ZEROCOPY | libc::MSG_NOSIGNAL;
         self
     }
 
