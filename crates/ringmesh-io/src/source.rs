@@ -26,6 +26,16 @@ pub trait PollSource: Clone + Send + Sync + Unpin + 'static {
     /// oldest. If not, a [`PollIo`](crate::PollIo) that is dropped keeps its write until it is done.
     const FINISHES_DROPPED_WRITES: bool = false;
 
+    /// Accepts `buf` to be sent in its turn, behind what was written before, with nobody waiting for it; or gives it back
+    /// if the source cannot, and then a [`PollIo`](crate::PollIo) that is dropped sees to it itself.
+    ///
+    /// # Errors
+    ///
+    /// The buffer, if the source has no such thing.
+    fn write_detached(&self, buf: Vec<u8>) -> Result<(), Vec<u8>> {
+        Err(buf)
+    }
+
     /// Makes a read; it starts when it is polled.
     fn start_read(&self, buf: Vec<u8>) -> Self::Read;
 

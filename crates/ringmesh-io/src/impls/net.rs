@@ -109,6 +109,11 @@ macro_rules! poll_source {
             /// The stream's own queue takes over what was accepted, and gives up on a peer that never reads.
             const FINISHES_DROPPED_WRITES: bool = true;
 
+            fn write_detached(&self, buf: Vec<u8>) -> Result<(), Vec<u8>> {
+                <$Stream>::write_detached(self, buf);
+                Ok(())
+            }
+
             fn start_read(&self, buf: Vec<u8>) -> Self::Read {
                 self.read_owned(buf)
             }

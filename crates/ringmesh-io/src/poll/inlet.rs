@@ -79,13 +79,12 @@ impl<S: PollSource> Inlet<S> {
         }
     }
 
-    /// The last read's buffer, if it has the right size.
+    /// The last read's buffer, if it has about the right size.
     fn buffer(&mut self) -> Vec<u8> {
         let mut buf = mem::take(&mut self.bytes);
         self.pos = 0;
         buf.clear();
-        // A buffer of the right size has `step` bytes exactly, as it was made here.
-        if buf.capacity() != self.step {
+        if !(self.step..2 * self.step).contains(&buf.capacity()) {
             buf = Vec::with_capacity(self.step);
         }
         buf
@@ -93,7 +92,7 @@ impl<S: PollSource> Inlet<S> {
 
     /// A full buffer says that more is there: double it. Eight reads in a row that filled less than a quarter: halve it.
     fn adapt(&mut self, n: usize, limits: &Limits) {
-        if n == self.step {
+        if n >= self.step {
             self.step = (self.step * 2).min(limits.read_max);
             self.sparse = 0;
         } else if n < self.step / 4 && self.step > limits.read_min {

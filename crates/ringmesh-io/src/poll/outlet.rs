@@ -160,10 +160,12 @@ impl<S: PollSource> Outlet<S> {
         if rest.is_empty() {
             return;
         }
-        // An outlet of its own, whose write stands in the source behind the one under way, and keeps it alive.
-        let tail = Arc::new(Self::new(self.source.clone()));
-        tail.lock().stage = Stage::Driven { again: false };
-        tail.drive(tail.source.start_write(rest), None);
+        if let Err(rest) = self.source.write_detached(rest) {
+            // An outlet of its own, whose write stands in the source behind the one under way, and keeps it alive.
+            let tail = Arc::new(Self::new(self.source.clone()));
+            tail.lock().stage = Stage::Driven { again: false };
+            tail.drive(tail.source.start_write(rest), None);
+        }
     }
 
     /// The `PollIo` is gone. What is queued goes out all the same.
