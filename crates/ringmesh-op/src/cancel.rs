@@ -43,10 +43,12 @@ impl<T: OpCode> Future for Cancel<T> {
         match &mut self.get_mut().op {
             Ok(op) => {
                 let (op, res) = ready!(op.poll_parts(cx));
-                Poll::Ready(op.complete(res))
+                // SAFETY: `poll_parts` gives an op with its own result.
+                Poll::Ready(unsafe { op.complete(res) })
             }
             Err(unpolled) => match unpolled.take() {
-                Some(op) => Poll::Ready(op.complete(Res::cancelled())),
+                // SAFETY: an errno in the place of a result.
+                Some(op) => Poll::Ready(unsafe { op.complete(Res::cancelled()) }),
                 None => panic!("ringmesh {}: polled after it had completed", T::NAME),
             },
         }

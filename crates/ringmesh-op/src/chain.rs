@@ -188,7 +188,8 @@ impl<T: OpCode> Link<T> {
         if self.output.is_none()
             && let Poll::Ready((op, res)) = self.op.poll_parts(cx)
         {
-            self.output = Some(op.complete(res));
+            // SAFETY: `poll_parts` gives an op with its own result.
+            self.output = Some(unsafe { op.complete(res) });
         }
         self.output.is_some()
     }

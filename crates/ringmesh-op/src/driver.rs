@@ -100,6 +100,11 @@ pub(crate) struct Uring {
     batch: Cell<Vec<Reaped>>,
     /// The CQ was not empty when it was last looked at: after an enter (ops may complete in it), or a reap that ran out of budget.
     leftover: Cell<bool>,
+    /// TASKRUN is set, and an enter that ran whatever there was to run left it set. The kernel sets the flag *after* it has queued
+    /// its work, so an enter in between runs the work and the flag comes up over an empty queue, which no enter clears: it
+    /// stays until the next completion. It must not be believed then, or reap and park would go round for ever. Since a
+    /// completion does not show in a flag that is set already, every submit enters with GETEVENTS meanwhile.
+    stale: Cell<bool>,
     /// Whether completions become visible only in our own enters.
     deferred: bool,
     /// The flag that suppresses the CQE of a success, where the kernel has it.
@@ -236,7 +241,7 @@ impl Driver for Seated {
     }
 
     fn park(&self, until: Option<Instant>) {
-        if self.0.has_completions() {
+        if self.0.has_posted() {
             return self.0.flush();
         }
         let time = until.map(|until| until.saturating_duration_since(Instant::now()));

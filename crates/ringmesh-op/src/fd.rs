@@ -19,6 +19,9 @@
 //! 4. The last [`FdRef`] closes: sockets by `close(2)` on the spot (cheaper than through the ring), files by the ring
 //!    of the current shard, because closing a file may wait for a disk.
 //!
+//! The kernel's cancel by descriptor matches the open file, not the number: of two [`SharedFd`]s made from a descriptor and its
+//! `dup`, each cancels the other's ops too. Clone the `SharedFd` instead.
+//!
 //! Ops on **files** always finish by themselves. Dropping the last handle of a file leaves them alone: a write that was
 //! given to the kernel is written.
 
@@ -130,7 +133,9 @@ impl FdRef {
         if rings.load(Ordering::Relaxed) & bit == 0 {
             rings.fetch_or(bit, Ordering::Relaxed);
             // SeqCst: pairs with the fence in `Handle`'s drop: we see its mark, or it sees our bit. Once the bit is set the
-            // fence is not needed: the drop's cancel comes to this thread, and what it brings along includes the mark.
+            // fence is not needed: the drop's cancel comes to this thread, and what it brings along includes the mark. (A
+            // process that has made more than 128 rings may find the bit set by another ring; should both sides then miss each
+            // other, the op stays armed until its own future is dropped.)
             fence(Ordering::SeqCst);
         }
         !self.is_closing()

@@ -11,8 +11,11 @@
 
 use std::fmt;
 
-/// The first kind that belongs to the driver itself; an op's [`KIND`](crate::OpCode::KIND) is below it.
+/// The first kind of the driver's own requests. An op's [`KIND`](crate::OpCode::KIND) is at least two below it.
 pub const KIND_DRIVER: u8 = 0xE0;
+
+/// The end of the kinds that ops may have: below [`KIND_DRIVER`] the driver uses one more, for a request with a slot.
+pub(crate) const KIND_USER_END: u8 = KIND_DRIVER - 1;
 
 /// A slot's name, and the `user_data` of its op.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

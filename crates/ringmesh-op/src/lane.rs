@@ -92,7 +92,9 @@ impl Lane {
     ///
     /// Everything the SQE points to must be owned by `state`, and must stay valid and unmoved as long as `state` is not moved,
     /// dropped or touched: that is, until `complete` is called. The SQE must not ask for a completion that never comes, nor set
-    /// `IO_LINK`, `IO_HARDLINK`, `IO_DRAIN` or `CQE_SKIP_SUCCESS`. `build` must not touch anything an earlier call gave to the kernel.
+    /// `IO_LINK`, `IO_HARDLINK`, `IO_DRAIN` or `CQE_SKIP_SUCCESS`, nor `BUFFER_SELECT` with a group that `state` does not own. The
+    /// descriptor that it names must be owned by `state` as well: a number that is closed meanwhile goes to a stranger. Of a
+    /// multishot all but the last result are lost. `build` must not touch anything an earlier call gave to the kernel.
     pub unsafe fn submit_raw<S, B, C, R>(&self, state: S, build: B, complete: C) -> Op<Raw<S, B, C>>
     where
         S: Send + 'static,

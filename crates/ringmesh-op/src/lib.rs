@@ -20,9 +20,6 @@ mod runtime;
 mod send_batch;
 mod shim;
 mod slots;
-#[cfg(not(ringmesh_loom))]
-mod state;
-#[cfg(ringmesh_loom)]
 #[doc(hidden)]
 pub mod state;
 mod timeout;

@@ -94,7 +94,8 @@ impl<T: OpCode> Oneshot<T> {
         match self.state.transition_to_orphaned() {
             Orphaned::Completed => {
                 let (op, res) = self.take();
-                op.orphan(res);
+                // SAFETY: the result is the op's own, they lay in one cell.
+                unsafe { op.orphan(res) };
                 None
             }
             Orphaned::InFlight(at) => Some(at),
@@ -148,7 +149,7 @@ impl<T: OpCode> Inner<T> {
 
     /// What becomes of a result that nobody's cancel has caused.
     fn repeat(&mut self, res: Res) -> Option<Res> {
-        if res.is_cancelled() {
+        if res.is_cancelled() && T::REPEATABLE {
             self.spurious += 1;
             return (self.spurious > SPURIOUS_MAX).then_some(res);
         }
@@ -200,7 +201,8 @@ unsafe impl<T: OpCode> Cell for Oneshot<T> {
             Completed::Quiet => {}
             Completed::Orphaned => {
                 let (op, res) = self.take();
-                wake::quietly(|| op.orphan(res));
+                // SAFETY: the result is the op's own, they lay in one cell.
+                wake::quietly(|| unsafe { op.orphan(res) });
                 return Next::Orphaned;
             }
         }

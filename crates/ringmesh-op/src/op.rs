@@ -16,7 +16,7 @@ use crate::{
     cancel::Cancel,
     cell::Cell,
     driver::{self, Uring},
-    key::Key,
+    key::{KIND_USER_END, Key},
     lane::Lane,
     oneshot::{Oneshot, Outcome},
     opcode::{Config, OpCode, Res},
@@ -66,6 +66,7 @@ impl<T: OpCode> Unpin for Op<T> {}
 impl<T: OpCode> Op<T> {
     /// An operation that will run on the ring of whoever polls it first.
     pub fn new(op: T) -> Self {
+        const { assert!(T::KIND < KIND_USER_END, "this KIND belongs to the driver") };
         Self { stage: Stage::New { op, lane: None } }
     }
 
@@ -228,7 +229,8 @@ impl<T: OpCode> Future for Op<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T::Output> {
         let (op, res) = ready!(self.get_mut().poll_parts(cx));
-        Poll::Ready(op.complete(res))
+        // SAFETY: `poll_parts` gives an op with its own result.
+        Poll::Ready(unsafe { op.complete(res) })
     }
 }
 
@@ -240,7 +242,8 @@ impl<T: OpCode> Drop for Op<T> {
                     driver::cancel_at(at);
                 }
             }
-            Stage::Inline { op, res } => op.orphan(res),
+            // SAFETY: the result is what this op's `try_inline` gave.
+            Stage::Inline { op, res } => unsafe { op.orphan(res) },
             Stage::New { .. } | Stage::Done => {}
         }
     }

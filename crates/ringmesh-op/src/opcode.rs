@@ -38,6 +38,10 @@ pub unsafe trait OpCode: Send + 'static {
     /// The kind that travels in `user_data` and is checked on every CQE; below [`KIND_DRIVER`](crate::KIND_DRIVER).
     const KIND: u8;
 
+    /// Whether the op may be submitted again after the kernel cancelled it although nobody had asked (io-wq could not start a
+    /// worker). Default: yes, such an op did not run.
+    const REPEATABLE: bool = true;
+
     /// Fills the SQE. Called after `self` was placed in its cell, on the shard's thread, once per submission.
     /// `user_data` is filled in by the driver.
     fn sqe(&mut self) -> Sqe;
@@ -50,13 +54,23 @@ pub unsafe trait OpCode: Send + 'static {
     }
 
     /// Turns the kernel's result into the output. Runs in the future's poll.
-    fn complete(self, res: Res) -> Self::Output;
+    ///
+    /// # Safety
+    ///
+    /// `res` is the terminal result of what this very value submitted last, or what its own
+    /// [`try_inline`](Self::try_inline) gave, or an errno in the place of one: counts, descriptors and buffer ids in it are
+    /// believed.
+    unsafe fn complete(self, res: Res) -> Self::Output;
 
     /// Takes the result of an op whose future is gone: closes a descriptor, returns a buffer.
     ///
     /// Runs where the terminal CQE was reaped, or on the thread that dropped the future; never under a
     /// lock or borrow of the driver. It must not block and must not panic.
-    fn orphan(self, res: Res);
+    ///
+    /// # Safety
+    ///
+    /// As [`complete`](Self::complete).
+    unsafe fn orphan(self, res: Res);
 
     /// Looks at a terminal result before the future does: [`Resume::Again`] submits the op once more.
     ///
@@ -109,6 +123,18 @@ impl Res {
     #[must_use]
     pub const fn cancelled() -> Self {
         Self::err(libc::ECANCELED)
+    }
+
+    /// The result of an op that was cancelled before it had an effect, because its time was over.
+    #[must_use]
+    pub(crate) const fn timed_out() -> Self {
+        Self { result: -libc::ETIMEDOUT, flags: NEVER_RAN }
+    }
+
+    /// Whether the op was cancelled, or stopped by its time limit, before it had an effect.
+    #[must_use]
+    pub const fn never_ran(self) -> bool {
+        self.is_cancelled() || self.flags & NEVER_RAN != 0 && self.result == -libc::ETIMEDOUT
     }
 
     /// Whether the kernel says that the op was cancelled.
@@ -165,6 +191,8 @@ const CQE_F_BUFFER: u32 = 1 << 0;
 const CQE_F_SOCK_NONEMPTY: u32 = 1 << 2;
 const CQE_F_NOTIF: u32 = 1 << 3;
 const CQE_BUFFER_SHIFT: u32 = 16;
+/// Ours: `ETIMEDOUT` stands for a cancel. The kernel uses neither this bit nor any near it.
+const NEVER_RAN: u32 = 1 << 13;
 
 /// What an op may know about the driver it runs on.
 #[derive(Clone, Debug)]

@@ -42,12 +42,12 @@ where
         (self.build)(&mut self.state)
     }
 
-    fn complete(self, res: Res) -> R {
+    unsafe fn complete(self, res: Res) -> R {
         (self.complete)(self.state, res)
     }
 
-    fn orphan(self, res: Res) {
-        drop(self.complete(res));
+    unsafe fn orphan(self, res: Res) {
+        drop((self.complete)(self.state, res));
     }
 }
 

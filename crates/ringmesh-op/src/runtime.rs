@@ -77,7 +77,8 @@ impl Builder {
         self
     }
 
-    /// Whether file reads that the page cache can serve are answered in the first poll. Default: yes.
+    /// Whether file reads that the page cache can serve are answered in the first poll on a shard. Default: yes. Threads
+    /// that are no shards always try.
     pub fn inline_reads(mut self, yes: bool) -> Self {
         self.config.inline_reads = yes;
         self

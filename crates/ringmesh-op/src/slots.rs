@@ -14,6 +14,19 @@ pub(crate) struct Slots {
     live: usize,
 }
 
+impl Drop for Slots {
+    /// Keeps the promise of every push whatever happened before: what the kernel may still touch is never freed.
+    fn drop(&mut self) {
+        for slot in self.slots.drain(..) {
+            if let Content::Used(entry) = slot.content
+                && entry.pushed
+            {
+                std::mem::forget(entry.cell);
+            }
+        }
+    }
+}
+
 /// An op's entry.
 pub(crate) struct Entry {
     pub(crate) cell: Arc<dyn Cell>,

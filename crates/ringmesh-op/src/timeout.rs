@@ -68,7 +68,9 @@ impl<T: OpCode> Future for Timeout<T> {
         if let Poll::Ready((op, res)) = this.op.poll_parts(cx) {
             let stopped = res.is_cancelled() || res.is_interrupted();
             let timed_out = stopped && matches!(this.timer, Timer::Fired);
-            return Poll::Ready(op.complete(if timed_out { Res::err(libc::ETIMEDOUT) } else { res }));
+            let res = if timed_out { Res::timed_out() } else { res };
+            // SAFETY: `poll_parts` gives an op with its own result, or an errno stands in its place.
+            return Poll::Ready(unsafe { op.complete(res) });
         }
         this.poll_timer(cx);
         Poll::Pending

@@ -9,13 +9,13 @@ use crate::{
     Res,
     cell::{Cell, Completion, Next},
     fd::FdRef,
-    key::{KIND_DRIVER, Key},
+    key::{KIND_USER_END, Key},
     slots::Slots,
     state::Address,
 };
 
 /// The kind of a cancel by descriptor. Unlike the driver's other requests it has a slot.
-pub(super) const KIND_CANCEL_FD: u8 = KIND_DRIVER - 1;
+pub(super) const KIND_CANCEL_FD: u8 = KIND_USER_END;
 
 /// How often a cancel that found nothing is repeated while its op lives. Each try waits for a reap, after which the kernel
 /// has moved the op to where it can be found. Picked.

@@ -122,6 +122,7 @@ impl PreparedRing {
             retry: RefCell::new(Vec::new()),
             batch: Cell::new(Vec::new()),
             leftover: Cell::new(false),
+            stale: Cell::new(false),
             deferred,
             skip_success: sqe_flags::CQE_SKIP_SUCCESS,
             peers: self.peers,

@@ -74,16 +74,21 @@ impl Uring {
         if overflow {
             self.counters.overflows.add(1);
         }
-        overflow || sq.submitter.taskrun_pending()
+        overflow || (sq.submitter.taskrun_pending() && !self.stale.get())
+    }
+
+    /// Whether completions are there that need no enter: a wait would end at once, or miss them.
+    pub(super) fn has_posted(&self) -> bool {
+        self.leftover.get() || !self.refused.borrow().is_empty()
     }
 
     /// Whether a reap would find something.
     pub(super) fn has_completions(&self) -> bool {
-        if self.leftover.get() || !self.refused.borrow().is_empty() {
+        if self.has_posted() {
             return true;
         }
         let sq = self.sq.borrow();
-        if sq.submitter.taskrun_pending() || sq.submitter.cq_overflow() {
+        if (sq.submitter.taskrun_pending() && !self.stale.get()) || sq.submitter.cq_overflow() {
             return true;
         }
         // On a ring without DEFER_TASKRUN completions appear by themselves.

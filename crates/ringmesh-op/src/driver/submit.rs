@@ -169,7 +169,7 @@ impl Uring {
             let entry = Entry::new(Arc::clone(cell), meta.cloned());
             let entry = Entry { pushed: direct, next, linked: index > 0, ..entry };
             let Some(key) = self.insert(entry) else {
-                unreachable!("2^24 ops in flight on one ring leave no memory to get here");
+                return self.refuse_chain(keys, &cells[..index], meta);
             };
             next = Some(key);
             keys.push(key);
@@ -200,7 +200,24 @@ impl Uring {
         }
     }
 
+    /// There was no slot for one step of a chain (which was refused for that): the steps behind it give theirs back, those before
+    /// it get none.
+    fn refuse_chain(&self, behind: Vec<Key>, before: &[Arc<dyn Cell>], meta: Option<&Arc<Meta>>) {
+        {
+            let mut table = self.table.lock();
+            for key in behind {
+                self.refuse_slot(&mut table.slots, key);
+            }
+        }
+        for cell in before {
+            self.refuse(Arc::clone(cell), meta.cloned(), None, Res::err(libc::ENOMEM));
+        }
+    }
+
     /// Closes a descriptor by the ring, with the next submit; nobody waits for it.
+    ///
+    /// The number is given up at the push. A close that io-wq has not started when a shutdown cancels everything (only file
+    /// systems that flush at close get there) leaves it open until the process ends.
     pub(crate) fn close(&self, fd: OwnedFd) {
         if self.closing.get() || self.skip_success == 0 {
             return drop(fd);
@@ -379,10 +396,11 @@ impl Uring {
         let mut refusals = 0;
         loop {
             self.fill(&mut sq);
-            if sq.submitter.pending() == 0 {
+            if sq.submitter.pending() == 0 && !self.stale.get() {
                 return;
             }
-            if self.enter(&mut sq, 0, Wait::No) == Entered::Later || sq.submitter.pending() > 0 {
+            let wait = if self.stale.get() { Wait::Reap } else { Wait::No };
+            if self.enter(&mut sq, 0, wait) == Entered::Later || sq.submitter.pending() > 0 {
                 refusals += 1;
                 if refusals == ENTER_TRIES {
                     return;
@@ -426,19 +444,21 @@ impl Uring {
 
     /// The only `io_uring_enter` of the driver.
     ///
-    /// # Panics
-    ///
-    /// If the kernel says that it dropped completions (`EBADR`), or gives an error that only a bug can cause: the shard
-    /// must not run on. No error frees anything; a pushed SQE belongs to the kernel whatever this returns.
+    /// Aborts the process if the kernel says that it dropped completions (`EBADR`), or gives an error that only a bug can cause.
+    /// No error frees anything; a pushed SQE belongs to the kernel whatever this returns.
     pub(super) fn enter(&self, sq: &mut Sq, want: u32, wait: Wait) -> Entered {
         let before = sq.submitter.pending();
         let result = sq.submitter.enter(want, wait);
         self.counters.enters.add(1);
         self.counters.submits.add(before.saturating_sub(sq.submitter.pending()) as u64);
         let table = self.table.lock();
+        let posted = table.cq_len();
         sq.cq_room = table.cq_room();
-        self.leftover.set(table.cq_len() > 0);
         drop(table);
+        self.leftover.set(posted > 0);
+        if wait != Wait::No {
+            self.stale.set(posted == 0 && sq.submitter.taskrun_pending());
+        }
         match result {
             Ok(_) => Entered::Done,
             Err(error) => self.refused_enter(&error),
@@ -451,14 +471,20 @@ impl Uring {
                 self.counters.enter_retries.add(1);
                 Entered::Later
             }
-            Some(libc::EBADR) => panic!("{}: the kernel dropped completions of this ring (EBADR); its operations cannot be accounted for any more", self.shard),
-            _ => panic!("{}: io_uring_enter failed: {error}", self.shard),
+            Some(libc::EBADR) => self.die("the kernel dropped completions of this ring (EBADR), its operations cannot be accounted for any more"),
+            _ => self.die(&format!("io_uring_enter failed: {error}")),
         }
+    }
+
+    /// Ends the process. A panic would not do: an enter may run inside a task's poll, which catches it, and the shard would go on.
+    fn die(&self, why: &str) -> ! {
+        eprintln!("ringmesh: {}: {why}; the process is aborted", self.shard);
+        std::process::abort()
     }
 
     /// SQEs the kernel has not seen yet.
     pub(super) fn queued(&self) -> usize {
         let sq = self.sq.borrow();
-        sq.submitter.pending() + sq.cancels.len() + sq.waiting.len() + usize::from(sq.foreign_unarmed)
+        sq.submitter.pending() + sq.cancels.len() + sq.waiting.len() + usize::from(sq.foreign_unarmed) + usize::from(self.stale.get())
     }
 }

@@ -88,13 +88,13 @@ unsafe impl OpCode for Accept {
         restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         // SAFETY: `res` is the result of this op's own request, and it is told once (contract of `complete`).
         let connection = unsafe { new_fd(res) }?;
         Ok((connection, self.peer.into_addr()))
     }
 
-    fn orphan(self, res: Res) {
+    unsafe fn orphan(self, res: Res) {
         // SAFETY: as in `complete`.
         let Ok(connection) = (unsafe { new_fd(res) }) else {
             return;

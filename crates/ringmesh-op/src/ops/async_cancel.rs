@@ -66,7 +66,7 @@ unsafe impl OpCode for AsyncCancel {
         restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         // With ALL the kernel counts, and some kernels say "none" as ENOENT.
         if res.result == -libc::ENOENT {
             Ok(0)
@@ -75,7 +75,7 @@ unsafe impl OpCode for AsyncCancel {
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

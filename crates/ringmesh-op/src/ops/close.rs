@@ -61,7 +61,7 @@ unsafe impl OpCode for Close {
         }
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         self.settle(res);
         // An interrupted flush still closed the descriptor: there is nothing to repeat and nothing to tell.
         if res.is_interrupted() {
@@ -71,7 +71,7 @@ unsafe impl OpCode for Close {
         }
     }
 
-    fn orphan(self, res: Res) {
+    unsafe fn orphan(self, res: Res) {
         self.settle(res);
     }
 }

@@ -78,11 +78,11 @@ unsafe impl OpCode for Fallocate {
         early::restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         early::byte_count(self.early, res).map(drop)
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

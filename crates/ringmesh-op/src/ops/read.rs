@@ -241,7 +241,7 @@ unsafe impl<B: IoBufMut> OpCode for Read<B> {
         early::restart_interrupted(res)
     }
 
-    fn complete(mut self, res: Res) -> Self::Output {
+    unsafe fn complete(mut self, res: Res) -> Self::Output {
         let read = match early::byte_count(self.early, res) {
             // A count from the kernel is bounds-checked before it is believed.
             Ok(n) => (self.inline_bytes + n).min(self.buf.capacity_total()),
@@ -255,7 +255,7 @@ unsafe impl<B: IoBufMut> OpCode for Read<B> {
         Ok((read, self.buf))
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

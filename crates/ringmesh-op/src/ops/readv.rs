@@ -98,7 +98,7 @@ unsafe impl<V: IoVecBufMut> OpCode for Readv<V> {
         early::restart_interrupted(res)
     }
 
-    fn complete(mut self, res: Res) -> Self::Output {
+    unsafe fn complete(mut self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(total) => {
                 // A count from the kernel is bounds-checked before it is believed.
@@ -112,7 +112,7 @@ unsafe impl<V: IoVecBufMut> OpCode for Readv<V> {
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

@@ -108,7 +108,7 @@ unsafe impl<B: IoBufMut> OpCode for Recv<B> {
         early::restart_interrupted(res)
     }
 
-    fn complete(mut self, res: Res) -> Self::Output {
+    unsafe fn complete(mut self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(count) => {
                 // A count from the kernel is bounds-checked before it is believed.
@@ -122,7 +122,7 @@ unsafe impl<B: IoBufMut> OpCode for Recv<B> {
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

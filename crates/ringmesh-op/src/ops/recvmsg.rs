@@ -120,7 +120,7 @@ unsafe impl<V: IoVecBufMut> OpCode for RecvMsg<V> {
         early::restart_interrupted(res)
     }
 
-    fn complete(mut self, res: Res) -> Self::Output {
+    unsafe fn complete(mut self, res: Res) -> Self::Output {
         let mut len = match early::byte_count(self.early, res) {
             Ok(len) => len,
             Err(error) => return Err(BufError::new(error, self.bufs)),
@@ -145,7 +145,7 @@ unsafe impl<V: IoVecBufMut> OpCode for RecvMsg<V> {
         ))
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

@@ -92,11 +92,11 @@ unsafe impl OpCode for RenameAt {
         restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         res.io().map(drop)
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         // One mask is all there is to mark; a directory is a file, whose ops its last handle leaves alone.

@@ -100,14 +100,14 @@ unsafe impl<B: IoBuf> OpCode for Send<B> {
         early::restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(count) => Ok((count, self.buf)),
             Err(error) => Err(BufError::new(error, self.buf)),
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

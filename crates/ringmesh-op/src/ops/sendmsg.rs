@@ -123,14 +123,14 @@ unsafe impl<V: IoVecBuf> OpCode for SendMsg<V> {
         early::restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(count) => Ok((count, self.bufs)),
             Err(error) => Err(BufError::new(error, self.bufs)),
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

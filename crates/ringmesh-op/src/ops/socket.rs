@@ -66,12 +66,12 @@ unsafe impl OpCode for Socket {
         restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         // SAFETY: `res` is the result of this op's own request, and it is told once (contract of `complete`).
         unsafe { new_fd(res) }
     }
 
-    fn orphan(self, res: Res) {
+    unsafe fn orphan(self, res: Res) {
         // SAFETY: as in `complete`.
         drop(unsafe { new_fd(res) });
     }

@@ -84,7 +84,7 @@ unsafe impl OpCode for Timeout {
         restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         if res.result == -libc::ETIME {
             Ok(())
         } else {
@@ -92,5 +92,5 @@ unsafe impl OpCode for Timeout {
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 }

@@ -96,14 +96,14 @@ unsafe impl<B: IoBuf> OpCode for Write<B> {
         early::restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(n) => Ok((n, self.buf)),
             Err(error) => Err(BufError::new(error, self.buf)),
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)

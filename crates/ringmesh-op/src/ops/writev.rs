@@ -97,14 +97,14 @@ unsafe impl<V: IoVecBuf> OpCode for Writev<V> {
         early::restart_interrupted(res)
     }
 
-    fn complete(self, res: Res) -> Self::Output {
+    unsafe fn complete(self, res: Res) -> Self::Output {
         match early::byte_count(self.early, res) {
             Ok(n) => Ok((n, self.bufs)),
             Err(error) => Err(BufError::new(error, self.bufs)),
         }
     }
 
-    fn orphan(self, _res: Res) {}
+    unsafe fn orphan(self, _res: Res) {}
 
     fn fd(&self) -> Option<&FdRef> {
         Some(&self.fd)
