@@ -22,6 +22,17 @@
 //! | [`PollAdd`] | poll(2) | `io::Result<u32>` |
 //! | [`AsyncCancel`], [`MsgRing`], [`Timeout`] | io_uring_enter(2) | `io::Result<..>` |
 //!
+//! An op believes the result it is given, so only the lane, which knows whose result it is, hands it one:
+//!
+//! ```compile_fail,E0133
+//! use ringmesh_op::{OpCode, Res, SharedFd, ops::Read};
+//!
+//! fn forge(file: &SharedFd) {
+//!     let read = Read::new(file, Vec::with_capacity(8), 0);
+//!     drop(read.complete(Res::new(1 << 20))); // unsafe: nobody has read a million bytes
+//! }
+//! ```
+//!
 //! What they have in common:
 //!
 //! * Everything the kernel may touch lies in the op, which lies in its cell from the push to the terminal CQE.

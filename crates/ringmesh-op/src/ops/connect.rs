@@ -49,6 +49,8 @@ unsafe impl OpCode for Connect {
     type Output = io::Result<()>;
     const NAME: &'static str = "connect";
     const KIND: u8 = opcode::CONNECT;
+    /// A second request would be told `EALREADY` about the first.
+    const REPEATABLE: bool = false;
 
     fn sqe(&mut self) -> Sqe {
         Sqe {
