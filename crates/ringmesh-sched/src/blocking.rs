@@ -186,7 +186,8 @@ where
     T: Send + 'static,
 {
     let core = handle.core();
-    let cell = Arc::new(JoinCell::new(core.next_id(), core.peers[0].origin()));
+    let id = core.next_id();
+    let cell = Arc::new(JoinCell::new(core.peers[0].listed()));
     let work = Work {
         work: Some(work),
         cell: Arc::clone(&cell),
@@ -195,5 +196,5 @@ where
     if let Err(job) = core.pool.push(Box::new(move || work.run(&handle))) {
         drop(job);
     }
-    JoinHandle::new(cell)
+    JoinHandle::new(id, cell)
 }

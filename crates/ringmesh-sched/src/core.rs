@@ -20,12 +20,13 @@ use std::{
 
 use crossbeam_deque::{Injector, Steal};
 use crossbeam_utils::CachePadded;
+use parking_lot::Mutex;
 use ringmesh_msg::{Mesh, NoSuchShard, ShardId};
 
 use crate::{
     Counters, Metrics, Placement, blocking, context,
     metrics::Log,
-    task::{Home, Id, Runnable, bury},
+    task::{Home, Id, Registry, Runnable, bury},
 };
 
 pub(crate) use idlers::Idlers;
@@ -53,6 +54,8 @@ pub(crate) struct Core {
     pub(crate) injector: CachePadded<Injector<Runnable>>,
     pub(crate) idlers: CachePadded<Idlers>,
     pub(crate) mesh: Mesh,
+    /// The tasks that threads outside the runtime have spawned. Shard 0 is answerable for them.
+    pub(crate) outsiders: Mutex<Registry>,
     /// What threads outside the runtime count.
     pub(crate) outside: Counters,
     pub(crate) log: Option<Arc<Log>>,
@@ -72,6 +75,7 @@ impl Core {
             injector: CachePadded::new(Injector::new()),
             idlers: CachePadded::new(Idlers::new(shards)),
             mesh: parts.mesh,
+            outsiders: Mutex::default(),
             outside: Counters::default(),
             log: parts.log,
             pool: parts.pool,
@@ -127,13 +131,6 @@ impl Core {
     pub(crate) fn next_id(&self) -> Id {
         context::with_shard_of(self.id, |shard| shard.next_id())
             .unwrap_or_else(|| Id::new(Id::reserve(1)))
-    }
-
-    pub(crate) fn count_spawn(&self) {
-        let here = context::with_shard_of(self.id, |shard| shard.counters().tasks_spawned.add(1));
-        if here.is_none() {
-            self.outside.tasks_spawned.add_shared(1);
-        }
     }
 
     /// Queues a stealable task from a thread that is none of our shards.

@@ -304,7 +304,9 @@ impl Berth {
 
 /// A shard that never started passes through the barriers in absence.
 fn give_up(core: &Arc<Core>, peer: &Peer) {
-    drop(peer.registry.close());
+    if peer.id.index() == 0 {
+        drop(core.outsiders.lock().close());
+    }
     peer.park.close();
     shield::drop_quietly(peer.inbox.close());
     begin_shutdown(core, Duration::from_secs(1));

@@ -38,7 +38,7 @@ use ringmesh_msg::{Endpoint, Keeper, ShardId};
 use crate::{
     Counters, Driver, Handle, Recorder, context,
     core::{Core, Note, Peer},
-    task::{Id, Runnable},
+    task::{Id, Registry, Runnable},
     time::Wheel,
 };
 
@@ -144,7 +144,9 @@ pub(crate) struct Shard {
     victim: Cell<usize>,
     /// What each peer's tick was when its LIFO slot was last seen occupied.
     ticks_seen: RefCell<Box<[Option<u64>]>>,
-    registry_woken: Cell<bool>,
+    tasks: RefCell<Registry>,
+    /// Whether the tasks were told to end.
+    tasks_told: Cell<bool>,
 }
 
 /// What a thread needs to become a shard.
@@ -191,7 +193,8 @@ impl Shard {
             searching: Cell::new(false),
             victim: Cell::new(id.index()),
             ticks_seen: RefCell::new(vec![None; shards].into_boxed_slice()),
-            registry_woken: Cell::new(false),
+            tasks: RefCell::default(),
+            tasks_told: Cell::new(false),
         }
     }
 
@@ -387,6 +390,12 @@ impl Shard {
     /// The time when the batch began: never later than now.
     pub(crate) fn batch_clock(&self) -> Instant {
         self.clock.get()
+    }
+
+    /// The tasks that were spawned here.
+    #[inline]
+    pub(crate) fn tasks(&self) -> &RefCell<Registry> {
+        &self.tasks
     }
 
     pub(crate) fn timers(&self) -> &RefCell<Wheel> {

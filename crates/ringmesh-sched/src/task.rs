@@ -30,7 +30,7 @@ pub use meta::{Id, Meta};
 pub(crate) use builder::{Seed, spawn, spawn_local, spawn_local_on};
 pub(crate) use error::Cause;
 pub(crate) use header::{Header, Home, Origin};
-pub(crate) use join::JoinCell;
+pub(crate) use join::{JoinCell, Listed};
 pub(crate) use meta::{Place, Running};
 pub(crate) use registry::Registry;
 pub(crate) use schedule::bury;

@@ -16,7 +16,7 @@ use ringmesh_msg::{Bell, Inbox, Notify, ParkState, ShardId};
 use super::{Core, lifo::Lifo};
 use crate::{
     Counters, context, shield,
-    task::{Origin, Registry, Runnable},
+    task::{Id, Listed, Origin, Runnable},
     time::Timer,
 };
 
@@ -26,6 +26,15 @@ pub(crate) enum Note {
     Run(Runnable),
     /// Something to be done on this shard's loop, outside any task.
     Post(Box<dyn FnOnce() + Send>),
+    /// A task that was listed here and whose future is gone.
+    Retire(u32),
+    /// A task that is listed here and shall end.
+    Abort {
+        /// Its place in the list.
+        key: u32,
+        /// And its number, for the place may be another's by now.
+        id: Id,
+    },
     /// A timer to be armed here, for a thread that has no wheel.
     Arm(Arc<Timer>),
     /// A timer of ours that another thread cancelled.
@@ -46,7 +55,6 @@ pub(crate) struct Peer {
     /// The task woken last, by its owner: run next, or stolen if the owner does not get to it.
     pub(crate) lifo: CachePadded<Lifo>,
     pub(crate) counters: Arc<Counters>,
-    pub(crate) registry: CachePadded<Registry>,
     /// Queued tasks and operations in flight, as of the owner's last turn.
     pub(crate) load: CachePadded<AtomicU32>,
     /// Holds one unit of "searching" for the owner until it wakes; see [`super::Idlers`].
@@ -72,7 +80,6 @@ impl Peer {
             stealer,
             lifo: CachePadded::default(),
             counters: Arc::default(),
-            registry: CachePadded::default(),
             load: CachePadded::new(AtomicU32::new(0)),
             summoned: AtomicBool::new(false),
         }
@@ -108,6 +115,14 @@ impl Peer {
         Origin {
             runtime: self.runtime,
             shard: self.id,
+        }
+    }
+
+    /// Where a task is listed that this shard spawns.
+    pub(crate) fn listed(&self) -> Listed {
+        Listed {
+            runtime: self.runtime,
+            lister: self.id.index() as u32,
         }
     }
 
@@ -169,7 +184,6 @@ impl fmt::Debug for Peer {
         f.debug_struct("Peer")
             .field("id", &self.id)
             .field("park", &self.park)
-            .field("tasks", &self.registry.len())
             .finish_non_exhaustive()
     }
 }

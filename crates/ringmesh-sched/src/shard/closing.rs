@@ -18,9 +18,9 @@ impl Shard {
         let shutdown = &self.core.shutdown;
         // Draining.
         self.drain();
-        while self.peer.registry.len() > 0 && !self.is_overdue() {
+        while self.has_listed() && !self.is_overdue() {
             if !self.drain() {
-                self.wait_closing(|| self.peer.registry.len() == 0);
+                self.wait_closing(|| !self.has_listed());
             }
         }
         if shutdown.arrive_drained() {
@@ -59,7 +59,7 @@ impl Shard {
         }
         Remains {
             leaked: leaked + self.close(leaked > 0),
-            abandoned: self.peer.registry.abandon(),
+            abandoned: self.abandon(),
         }
     }
 
@@ -100,16 +100,39 @@ impl Shard {
 
     /// One round of serving while no task may run any more. `true` if something was done.
     pub(super) fn drain(&self) -> bool {
-        if !self.registry_woken.replace(true) {
-            for waker in self.peer.registry.close() {
-                shield::wake(waker);
-            }
+        if !self.tasks_told.replace(true) {
+            self.end_tasks();
         }
         let mut busy = self.serve_inbox();
         busy |= self.drop_queued();
         self.submit();
         busy |= self.reap();
         busy
+    }
+
+    /// Lists no more tasks and cancels those that are listed.
+    fn end_tasks(&self) {
+        let tasks = self.tasks.borrow_mut().close();
+        drop(tasks);
+        if self.id.index() == 0 {
+            let tasks = self.core.outsiders.lock().close();
+            drop(tasks);
+        }
+    }
+
+    /// Whether a task that this shard is answerable for still has its future.
+    fn has_listed(&self) -> bool {
+        let outsiders = || !self.core.outsiders.lock().is_empty();
+        !self.tasks.borrow().is_empty() || (self.id.index() == 0 && outsiders())
+    }
+
+    /// Gives up on the tasks that are left, and counts them.
+    fn abandon(&self) -> usize {
+        let mut left = self.tasks.borrow_mut().abandon();
+        if self.id.index() == 0 {
+            left += self.core.outsiders.lock().abandon();
+        }
+        left
     }
 
     /// Drops all tasks that are queued here or in the injector.

@@ -40,6 +40,11 @@ impl Shard {
             // Woken from afar: behind those who are here.
             Note::Run(runnable) => self.push(runnable.metadata().home, runnable, true),
             Note::Post(work) => shield::shield(work),
+            Note::Retire(key) => self.tasks.borrow_mut().remove(key),
+            Note::Abort { key, id } => {
+                let task = self.tasks.borrow_mut().take(key, id);
+                drop(task);
+            }
             Note::Arm(timer) => {
                 let refused = self.timers.borrow_mut().arm(timer);
                 drop(refused);

@@ -6,7 +6,11 @@ use async_task::WithInfo;
 use ringmesh_msg::{NoSuchShard, ShardId};
 
 use super::{
-    Header, Home, JoinCell, JoinHandle, Place, Runnable, error::Cause, guarded::Guarded,
+    Header, Home, Id, JoinCell, JoinHandle, Place, Runnable,
+    error::Cause,
+    guarded::Guarded,
+    join::{Listed, OUTSIDE},
+    registry::Task,
     schedule::schedule,
 };
 use crate::{
@@ -151,9 +155,8 @@ where
         origin: shard.peer().origin(),
         home: Home::Anywhere,
     };
-    let (runnable, handle) = make(shard.core(), shard.peer(), header, seed, future);
+    let (runnable, handle) = make(shard.core(), Some(shard), header, seed, future);
     if let Some(runnable) = runnable {
-        shard.counters().tasks_spawned.add(1);
         shard.push_fresh(runnable);
     }
     handle
@@ -171,15 +174,14 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let peer = target.unwrap_or_else(|| core.any_peer());
     let header = Header {
         id: core.next_id(),
-        origin: peer.origin(),
+        origin: target.unwrap_or_else(|| core.any_peer()).origin(),
         home,
     };
-    let (runnable, handle) = make(core, peer, header, seed, future);
+    let here = context::with_shard_of(core.id, Rc::clone);
+    let (runnable, handle) = make(core, here.as_deref(), header, seed, future);
     if let Some(runnable) = runnable {
-        core.count_spawn();
         match target {
             Some(peer) => peer.start(runnable),
             None => core.inject(runnable),
@@ -203,9 +205,9 @@ where
         )
     };
     let id = shard.next_id();
-    let cell = Arc::new(JoinCell::new(id, shard.peer().origin()));
-    spawn_local_with(&shard, seed, future, &cell);
-    JoinHandle::new(cell)
+    let cell = Arc::new(JoinCell::new(shard.peer().listed()));
+    spawn_local_with(&shard, id, seed, future, &cell);
+    JoinHandle::new(id, cell)
 }
 
 /// Makes a future on another shard, and runs it there.
@@ -225,8 +227,8 @@ where
         Err(error) => return refused(core, error),
     };
     let id = core.next_id();
-    let cell = Arc::new(JoinCell::new(id, peer.origin()));
-    let handle = JoinHandle::new(Arc::clone(&cell));
+    let cell = Arc::new(JoinCell::new(peer.listed()));
+    let handle = JoinHandle::new(id, Arc::clone(&cell));
     let unmade = Unmade { cell: Some(cell) };
     let work = Box::new(move || {
         let mut unmade = unmade;
@@ -237,7 +239,7 @@ where
                 return;
             };
             match made {
-                Ok(future) => spawn_local_with(&shard, seed, future, &cell),
+                Ok(future) => spawn_local_with(&shard, id, seed, future, &cell),
                 Err(payload) => cell.complete(Err(Cause::panic(payload))),
             }
         }
@@ -262,14 +264,18 @@ impl<T> Drop for Unmade<T> {
     }
 }
 
-fn spawn_local_with<F>(shard: &Shard, seed: Seed, future: F, cell: &Arc<JoinCell<F::Output>>)
-where
+fn spawn_local_with<F>(
+    shard: &Shard,
+    id: Id,
+    seed: Seed,
+    future: F,
+    cell: &Arc<JoinCell<F::Output>>,
+) where
     F: Future + 'static,
     F::Output: 'static,
 {
-    let id = cell.id();
     let place = Place::new(id, seed.name, seed.location, shard.core().shards());
-    let guarded = Guarded::new(future, place, Arc::clone(cell));
+    let guarded = Guarded::new(id, future, place, Arc::clone(cell));
     let header = Header {
         id,
         origin: shard.peer().origin(),
@@ -278,9 +284,7 @@ where
     let (runnable, task) = async_task::Builder::new()
         .metadata(header)
         .spawn_local(move |_| guarded, WithInfo(schedule));
-    task.detach();
-    if let Some(runnable) = list(shard.peer(), cell, runnable) {
-        shard.counters().tasks_spawned.add(1);
+    if let Some(runnable) = list(shard.core(), Some(shard), id, cell, runnable, task) {
         shard.push(Home::Local, runnable, false);
     }
 }
@@ -289,7 +293,7 @@ where
 #[inline]
 fn make<F>(
     core: &Core,
-    peer: &Peer,
+    here: Option<&Shard>,
     header: Header,
     seed: Seed,
     future: F,
@@ -298,28 +302,48 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let cell = Arc::new(JoinCell::new(header.id, peer.origin()));
-    let place = Place::new(header.id, seed.name, seed.location, core.shards());
-    let guarded = Guarded::new(future, place, Arc::clone(&cell));
+    let id = header.id;
+    let cell = Arc::new(JoinCell::new(Listed {
+        runtime: core.id,
+        lister: here.map_or(OUTSIDE, |shard| shard.id().index() as u32),
+    }));
+    let place = Place::new(id, seed.name, seed.location, core.shards());
+    let guarded = Guarded::new(id, future, place, Arc::clone(&cell));
     let (runnable, task) = async_task::Builder::new()
         .metadata(header)
         .spawn(move |_| guarded, WithInfo(schedule));
-    task.detach();
-    let runnable = list(peer, &cell, runnable);
-    (runnable, JoinHandle::new(cell))
+    let runnable = list(core, here, id, &cell, runnable, task);
+    (runnable, JoinHandle::new(id, cell))
 }
 
-/// Lists a task in its registry; drops it, which tells its handle, if the registry is closed.
-fn list<T>(peer: &Peer, cell: &JoinCell<T>, runnable: Runnable) -> Option<Runnable> {
-    match peer.registry.insert(cell.id(), runnable.waker()) {
+/// Lists a task with the shard that spawns it, or with the outsiders. If the list is closed the task is
+/// dropped, which tells its handle.
+#[inline]
+fn list<T>(
+    core: &Core,
+    here: Option<&Shard>,
+    id: Id,
+    cell: &JoinCell<T>,
+    runnable: Runnable,
+    task: Task,
+) -> Option<Runnable> {
+    let listed = match here {
+        Some(shard) => shard.tasks().borrow_mut().insert(id, task),
+        None => core.outsiders.lock().insert(id, task),
+    };
+    match listed {
         Ok(key) => {
-            cell.listed(key);
+            cell.set_key(key);
+            match here {
+                Some(shard) => shard.counters().tasks_spawned.add(1),
+                None => core.outside.tasks_spawned.add_shared(1),
+            }
             Some(runnable)
         }
-        Err(waker) => {
-            // The runnable first: the last reference must not be the waker's, which would schedule.
+        Err(task) => {
+            // Dropped while it is scheduled: so it is not scheduled again when the handle goes.
             drop(runnable);
-            drop(waker);
+            task.detach();
             None
         }
     }
@@ -328,8 +352,7 @@ fn list<T>(peer: &Peer, cell: &JoinCell<T>, runnable: Runnable) -> Option<Runnab
 /// A handle that knows its error from the start.
 fn refused<T>(core: &Core, error: NoSuchShard) -> JoinHandle<T> {
     let id = core.next_id();
-    let nowhere = core.peers[0].origin();
-    let cell = Arc::new(JoinCell::new(id, nowhere));
+    let cell = Arc::new(JoinCell::new(core.peers[0].listed()));
     cell.complete(Err(Cause::NoSuchShard(Box::new(error))));
-    JoinHandle::new(cell)
+    JoinHandle::new(id, cell)
 }

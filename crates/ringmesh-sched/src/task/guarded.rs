@@ -11,7 +11,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use super::{
-    Place, Running,
+    Id, Place, Running,
     error::Cause,
     join::{JoinCell, Outcome},
 };
@@ -26,6 +26,7 @@ pin_project! {
     pub(crate) struct Guarded<F: Future> {
         #[pin]
         future: Option<F>,
+        id: Id,
         place: Place,
         cell: Arc<JoinCell<F::Output>>,
     }
@@ -40,15 +41,17 @@ pin_project! {
 }
 
 impl<F: Future> Guarded<F> {
-    pub(crate) fn new(future: F, place: Place, cell: Arc<JoinCell<F::Output>>) -> Self {
+    pub(crate) fn new(id: Id, future: F, place: Place, cell: Arc<JoinCell<F::Output>>) -> Self {
         Self {
             future: Some(future),
+            id,
             place,
             cell,
         }
     }
 
-    /// Ends the task without an output: aborted, or dropped by a shutdown.
+    /// Ends the task without an output: it was aborted, or dropped by a shutdown, and so is not polled
+    /// any more.
     #[cold]
     fn cancel(self: Pin<&mut Self>) {
         let aborted = self.cell.is_aborted();
@@ -78,17 +81,13 @@ impl<F: Future> Future for Guarded<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.cell.is_aborted() {
-            self.cancel();
-            return Poll::Ready(());
-        }
         let mut this = self.as_mut().project();
         let Some(future) = this.future.as_mut().as_pin_mut() else {
             return Poll::Ready(());
         };
         let place = mem::replace(this.place, Place::Nowhere);
-        note_poll(this.cell.id(), &place);
-        let mut running = Running::new(this.cell.id(), place);
+        note_poll(*this.id, &place);
+        let mut running = Running::new(*this.id, place);
         let budget = context::begin_poll(&mut running);
         let polled = catch(|| future.poll(cx));
         context::end_poll(&mut running, budget);
@@ -105,7 +104,7 @@ impl<F: Future> Future for Guarded<F> {
 
 /// Counts a poll of a task that has an operation armed on another ring, and records polls.
 #[inline]
-fn note_poll(task: super::Id, place: &Place) {
+fn note_poll(task: Id, place: &Place) {
     context::with_shard(|shard| {
         if let Some(meta) = place.made()
             && meta.armed_elsewhere(shard.id())

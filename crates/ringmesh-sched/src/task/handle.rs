@@ -30,12 +30,18 @@ use super::{Id, JoinCell, JoinError};
 /// # }).unwrap();
 /// ```
 pub struct JoinHandle<T> {
-    cell: Arc<JoinCell<T>>,
+    id: Id,
+    /// None once the result was given.
+    cell: Option<Arc<JoinCell<T>>>,
 }
 
 impl<T> JoinHandle<T> {
-    pub(crate) fn new(cell: Arc<JoinCell<T>>) -> Self {
-        Self { cell }
+    #[inline]
+    pub(crate) fn new(id: Id, cell: Arc<JoinCell<T>>) -> Self {
+        Self {
+            id,
+            cell: Some(cell),
+        }
     }
 
     /// Ends the task at its next turn: its future is dropped on the shard where it would have run.
@@ -43,26 +49,39 @@ impl<T> JoinHandle<T> {
     ///
     /// A job of [`spawn_blocking`](crate::spawn_blocking) ends only if it has not started.
     pub fn abort(&self) {
-        self.cell.abort();
+        if let Some(cell) = &self.cell {
+            cell.abort(self.id);
+        }
     }
 
     /// Whether the task has ended.
     pub fn is_finished(&self) -> bool {
-        self.cell.is_done()
+        self.cell.as_ref().is_none_or(|cell| cell.is_done())
     }
 
     /// The task's number.
     pub fn id(&self) -> Id {
-        self.cell.id()
+        self.id
     }
 }
 
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let error = |cause| JoinError::new(self.id(), cause);
-        self.cell.poll(cx).map(|outcome| outcome.map_err(error))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let id = self.id;
+        let outcome = match &self.cell {
+            Some(cell) if !cell.is_done() => match cell.poll(cx) {
+                Poll::Ready(outcome) => outcome,
+                Poll::Pending => return Poll::Pending,
+            },
+            _ => match self.cell.take() {
+                Some(cell) => cell.into_outcome(),
+                None => panic!("a JoinHandle was polled after it had given its result"),
+            },
+        };
+        self.cell = None;
+        Poll::Ready(outcome.map_err(|cause| JoinError::new(id, cause)))
     }
 }
 
@@ -70,7 +89,9 @@ impl<T> Unpin for JoinHandle<T> {}
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        self.cell.detach();
+        if let Some(cell) = &self.cell {
+            cell.detach();
+        }
     }
 }
 

@@ -13,31 +13,45 @@
 
 use std::{
     mem,
-    sync::atomic::{
-        AtomicBool, AtomicU32,
-        Ordering::{Acquire, Relaxed, Release},
+    sync::{
+        Arc,
+        atomic::{
+            AtomicBool, AtomicU32,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     task::{Context, Poll, Waker},
 };
 
 use parking_lot::Mutex;
 
-use super::{Id, Origin, error::Cause, registry::UNLISTED};
-use crate::{context, core::Core, runtimes, shield};
+use super::{Id, error::Cause, registry::UNLISTED};
+use crate::{
+    context,
+    core::{Core, Note},
+    runtimes, shield,
+};
 
 /// What a task ends with.
 pub(crate) type Outcome<T> = Result<T, Cause>;
 
+/// Where a task is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) runtime: u32,
+    /// The index of the shard, or [`OUTSIDE`].
+    pub(crate) lister: u32,
+}
+
+/// The list of the threads that are no shards.
+pub(crate) const OUTSIDE: u32 = u32::MAX;
+
 /// Shared by a task's guard and its handle.
 pub(crate) struct JoinCell<T> {
-    id: Id,
-    /// In whose registry the task is listed, if it is.
-    origin: Origin,
+    listed: Listed,
     key: AtomicU32,
     done: AtomicBool,
     aborted: AtomicBool,
-    /// Written and read by the handle only: saves its drop the lock.
-    taken: AtomicBool,
     state: Mutex<State<T>>,
 }
 
@@ -49,57 +63,49 @@ enum State<T> {
 }
 
 impl<T> JoinCell<T> {
-    pub(crate) fn new(id: Id, origin: Origin) -> Self {
+    #[inline]
+    pub(crate) fn new(listed: Listed) -> Self {
         Self {
-            id,
-            origin,
+            listed,
             key: AtomicU32::new(UNLISTED),
             done: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
-            taken: AtomicBool::new(false),
             state: Mutex::new(State::Pending(None)),
         }
-    }
-
-    #[inline]
-    pub(crate) fn id(&self) -> Id {
-        self.id
     }
 
     /// Remembers the task's place in its registry. Called before the task is first scheduled, which
     /// publishes it.
     #[inline]
-    pub(crate) fn listed(&self, key: u32) {
+    pub(crate) fn set_key(&self, key: u32) {
         self.key.store(key, Relaxed);
     }
 
     /// Strikes the task off its registry and counts its end; the guard calls this once, when the
     /// future is gone.
+    #[inline]
     pub(crate) fn retire(&self, panicked: bool) {
         let key = self.key.load(Relaxed);
         if key == UNLISTED {
             return;
         }
-        let here = context::with_shard_of(self.origin.runtime, |shard| {
+        let here = context::with_shard_of(self.listed.runtime, |shard| {
             shard.counters().tasks_done.add(1);
             if panicked {
                 shard.counters().tasks_panicked.add(1);
             }
-            self.unlist(shard.core(), key);
+            if shard.id().index() == self.listed.lister as usize {
+                shard.tasks().borrow_mut().remove(key);
+            } else {
+                retire_from_afar(shard.core(), self.listed.lister, key);
+            }
         });
         if here.is_none()
-            && let Some(core) = runtimes::find(self.origin.runtime)
+            && let Some(core) = runtimes::find(self.listed.runtime)
         {
             core.outside.tasks_done.add_shared(1);
             core.outside.tasks_panicked.add_shared(panicked.into());
-            self.unlist(&core, key);
-        }
-    }
-
-    fn unlist(&self, core: &Core, key: u32) {
-        let peer = &core.peers[self.origin.shard.index()];
-        if peer.registry.remove(key) {
-            peer.nudge();
+            retire_from_afar(&core, self.listed.lister, key);
         }
     }
 
@@ -129,29 +135,31 @@ impl<T> JoinCell<T> {
         self.done.load(Acquire)
     }
 
-    /// Whether the task shall end at its next poll.
-    #[inline]
+    /// Whether the task was ended by its handle.
     pub(crate) fn is_aborted(&self) -> bool {
-        // Acquire pairs with the Release in `abort`: what the aborter did before is visible.
         self.aborted.load(Acquire)
     }
 
-    /// Flags the task and wakes it, so that the guard drops the future where it runs.
-    pub(crate) fn abort(&self) {
+    /// Flags the task and cancels it: its future is dropped where it would have been polled next.
+    pub(crate) fn abort(&self, id: Id) {
         if self.is_done() || self.is_aborted() {
             return;
         }
+        // Release pairs with the Acquire in `is_aborted`; the cancellation below publishes it, too.
         self.aborted.store(true, Release);
         let key = self.key.load(Relaxed);
         if key == UNLISTED {
             return;
         }
-        let waker = runtimes::find(self.origin.runtime).and_then(|core| {
-            let peer = &core.peers[self.origin.shard.index()];
-            peer.registry.waker(key, self.id)
+        let Listed { runtime, lister } = self.listed;
+        let here = context::with_shard_of(runtime, |shard| {
+            (shard.id().index() == lister as usize)
+                .then(|| shard.tasks().borrow_mut().take(key, id))
         });
-        if let Some(waker) = waker {
-            waker.wake();
+        if let Some(Some(task)) = here {
+            drop(task);
+        } else if let Some(core) = runtimes::find(runtime) {
+            abort_from_afar(&core, lister, key, id);
         }
     }
 
@@ -185,19 +193,70 @@ impl<T> JoinCell<T> {
     }
 
     fn take(&self) -> Outcome<T> {
-        let taken = mem::replace(&mut *self.state.lock(), State::Taken);
-        self.taken.store(true, Relaxed);
-        match taken {
-            State::Done(outcome) => outcome,
-            _ => panic!("a JoinHandle was polled after it had given its result"),
+        mem::replace(&mut *self.state.lock(), State::Taken).into_outcome()
+    }
+
+    /// Takes the outcome of a task that is done: without the lock if the guard is gone, too.
+    #[inline]
+    pub(crate) fn into_outcome(self: Arc<Self>) -> Outcome<T> {
+        match Arc::try_unwrap(self) {
+            Ok(cell) => cell.state.into_inner().into_outcome(),
+            Err(cell) => cell.take(),
         }
     }
 
     /// The handle is gone: nobody wants the output.
     pub(crate) fn detach(&self) {
-        if !self.taken.load(Relaxed) {
-            let old = mem::replace(&mut *self.state.lock(), State::Detached);
-            shield::shield(move || drop(old));
+        let old = mem::replace(&mut *self.state.lock(), State::Detached);
+        shield::shield(move || drop(old));
+    }
+}
+
+impl<T> State<T> {
+    fn into_outcome(self) -> Outcome<T> {
+        match self {
+            Self::Done(outcome) => outcome,
+            _ => unreachable!("taken once, and only when done"),
         }
+    }
+}
+
+/// Tells a list of another thread that a task's future is gone.
+#[cold]
+fn retire_from_afar(core: &Core, lister: u32, key: u32) {
+    if lister == OUTSIDE {
+        let mut outsiders = core.outsiders.lock();
+        outsiders.remove(key);
+        let last = outsiders.is_empty();
+        drop(outsiders);
+        if last && !core.shutdown.is_running() {
+            core.peers[0].nudge();
+        }
+        return;
+    }
+    let peer = &core.peers[lister as usize];
+    let closed = peer.inbox.push(Note::Retire(key));
+    drop(closed);
+    // No bell for memory, unless it is much; but a shutdown waits for it.
+    if peer.inbox.len_hint() > RETIRED_MAX || !core.shutdown.is_running() {
+        peer.nudge();
+    }
+}
+
+/// How many retired tasks may wait for a sleeping shard. Picked: some 50 KiB.
+const RETIRED_MAX: usize = 256;
+
+/// Has a task cancelled by the owner of its list.
+#[cold]
+fn abort_from_afar(core: &Core, lister: u32, key: u32, id: Id) {
+    if lister == OUTSIDE {
+        let task = core.outsiders.lock().take(key, id);
+        drop(task);
+        return;
+    }
+    let peer = &core.peers[lister as usize];
+    match peer.inbox.push(Note::Abort { key, id }) {
+        Ok(()) => peer.nudge(),
+        Err(closed) => drop(closed),
     }
 }
