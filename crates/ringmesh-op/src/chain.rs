@@ -64,12 +64,18 @@ pub struct ChainTooLong {
 impl Chain<()> {
     /// An empty chain.
     pub fn new() -> Self {
-        Self { steps: (), lane: None }
+        Self {
+            steps: (),
+            lane: None,
+        }
     }
 
     /// A chain of any number of ops of one type; its output is a `Vec`.
     pub fn of<T: OpCode>(ops: impl IntoIterator<Item = T>) -> Chain<Vec<T>> {
-        Chain { steps: ops.into_iter().collect(), lane: None }
+        Chain {
+            steps: ops.into_iter().collect(),
+            lane: None,
+        }
     }
 }
 
@@ -85,7 +91,10 @@ impl<S> Chain<S> {
     where
         S: Push<T>,
     {
-        Chain { steps: self.steps.push(op), lane: self.lane }
+        Chain {
+            steps: self.steps.push(op),
+            lane: self.lane,
+        }
     }
 
     /// Sends the chain to this lane's ring.
@@ -110,7 +119,11 @@ impl<S: Steps> Chain<S> {
         let steps = self.steps.count();
         match entries {
             Some(entries) if steps > entries => Err(ChainTooLong { steps, entries }),
-            _ => Ok(Linked { links: self.steps.link(), lane: self.lane, pushed: false }),
+            _ => Ok(Linked {
+                links: self.steps.link(),
+                lane: self.lane,
+                pushed: false,
+            }),
         }
     }
 }
@@ -148,15 +161,25 @@ impl<S: Steps> Future for Linked<S> {
         let this = self.get_mut();
         if !this.pushed {
             this.push(cx);
-            return if S::is_empty(&this.links) { Poll::Ready(S::take(&mut this.links)) } else { Poll::Pending };
+            return if S::is_empty(&this.links) {
+                Poll::Ready(S::take(&mut this.links))
+            } else {
+                Poll::Pending
+            };
         }
-        if S::poll(&mut this.links, cx) { Poll::Ready(S::take(&mut this.links)) } else { Poll::Pending }
+        if S::poll(&mut this.links, cx) {
+            Poll::Ready(S::take(&mut this.links))
+        } else {
+            Poll::Pending
+        }
     }
 }
 
 impl<S: Steps> fmt::Debug for Linked<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Linked").field("pushed", &self.pushed).finish_non_exhaustive()
+        f.debug_struct("Linked")
+            .field("pushed", &self.pushed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -180,7 +203,10 @@ pub struct Link<T: OpCode> {
 
 impl<T: OpCode> Link<T> {
     fn new(op: T) -> Self {
-        Self { op: Op::new(op), output: None }
+        Self {
+            op: Op::new(op),
+            output: None,
+        }
     }
 
     /// Whether the output is there.
@@ -204,7 +230,9 @@ impl<T: OpCode> Link<T> {
 
 impl<T: OpCode> fmt::Debug for Link<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("op", &self.op).finish_non_exhaustive()
+        f.debug_struct("Link")
+            .field("op", &self.op)
+            .finish_non_exhaustive()
     }
 }
 
@@ -214,7 +242,9 @@ pub struct Cells(Vec<Arc<dyn Cell>>);
 
 impl fmt::Debug for Cells {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cells").field("steps", &self.0.len()).finish()
+        f.debug_struct("Cells")
+            .field("steps", &self.0.len())
+            .finish()
     }
 }
 
@@ -271,11 +301,17 @@ impl<T: OpCode> Steps for Vec<T> {
     }
 
     fn cells(links: &mut Vec<Link<T>>, cx: &Context<'_>, cells: &mut Cells) {
-        cells.0.extend(links.iter_mut().map(|link| link.op.link(cx)));
+        cells
+            .0
+            .extend(links.iter_mut().map(|link| link.op.link(cx)));
     }
 
     fn poll(links: &mut Vec<Link<T>>, cx: &mut Context<'_>) -> bool {
-        links.iter_mut().fold(true, |ready, link| link.poll(cx) && ready)
+        let mut ready = true;
+        for link in links {
+            ready &= link.poll(cx);
+        }
+        ready
     }
 
     fn take(links: &mut Vec<Link<T>>) -> Vec<T::Output> {

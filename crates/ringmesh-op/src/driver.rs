@@ -166,7 +166,9 @@ impl Uring {
         let entries: Vec<Entry> = {
             let mut table = self.table.lock();
             let keys = table.slots.keys();
-            keys.into_iter().filter_map(|key| table.slots.remove(key)).collect()
+            keys.into_iter()
+                .filter_map(|key| table.slots.remove(key))
+                .collect()
         };
         self.remote.set_live(0);
         let mut leaked = 0;
@@ -284,6 +286,9 @@ impl Drop for Seated {
 
 impl fmt::Debug for Uring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Uring").field("id", &self.id).field("shard", &self.shard).finish_non_exhaustive()
+        f.debug_struct("Uring")
+            .field("id", &self.id)
+            .field("shard", &self.shard)
+            .finish_non_exhaustive()
     }
 }

@@ -86,7 +86,9 @@ impl SharedFd {
             closing: AtomicBool::new(false),
             rings: [AtomicU64::new(0), AtomicU64::new(0)],
         };
-        Self(Arc::new(Handle { fd: FdRef(Arc::new(inner)) }))
+        Self(Arc::new(Handle {
+            fd: FdRef(Arc::new(inner)),
+        }))
     }
 
     /// What an op holds.

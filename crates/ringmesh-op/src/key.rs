@@ -69,7 +69,13 @@ impl Key {
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{:#04x}:{}", self.index(), self.kind(), self.generation())
+        write!(
+            f,
+            "{}:{:#04x}:{}",
+            self.index(),
+            self.kind(),
+            self.generation()
+        )
     }
 }
 
@@ -85,7 +91,10 @@ mod tests {
         assert_eq!(key.generation(), 0xDEAD_BEEF);
         let cancel = key.with_kind(0xE1);
         assert_eq!(cancel.kind(), 0xE1);
-        assert_eq!((cancel.index(), cancel.generation()), (key.index(), key.generation()));
+        assert_eq!(
+            (cancel.index(), cancel.generation()),
+            (key.index(), key.generation())
+        );
         assert_eq!(cancel.with_kind(0x9b), key);
     }
 }

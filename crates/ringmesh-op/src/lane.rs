@@ -30,7 +30,10 @@ impl Lane {
     /// If no runtime is current on this thread.
     #[must_use]
     pub fn current() -> Self {
-        let here = driver::with_current(|uring| Self { handle: uring.handle().clone(), shard: uring.shard() });
+        let here = driver::with_current(|uring| Self {
+            handle: uring.handle().clone(),
+            shard: uring.shard(),
+        });
         here.unwrap_or_else(Self::least_loaded)
     }
 

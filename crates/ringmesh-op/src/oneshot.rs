@@ -56,7 +56,12 @@ impl<T: OpCode> Oneshot<T> {
         Self {
             state: State::waiting(cx.waker().clone()),
             linked,
-            inner: UnsafeCell::new(Inner { op: Some(op), res: Res::new(0), spurious: 0, interrupted: 0 }),
+            inner: UnsafeCell::new(Inner {
+                op: Some(op),
+                res: Res::new(0),
+                spurious: 0,
+                interrupted: 0,
+            }),
         }
     }
 
@@ -85,7 +90,10 @@ impl<T: OpCode> Oneshot<T> {
                 let (op, res) = self.take();
                 Outcome::Done(op, res)
             }
-            Polled::Leaked => panic!("ringmesh {}: the runtime has shut down while the kernel still held this operation", T::NAME),
+            Polled::Leaked => panic!(
+                "ringmesh {}: the runtime has shut down while the kernel still held this operation",
+                T::NAME
+            ),
         }
     }
 
@@ -128,9 +136,17 @@ impl<T: OpCode> Oneshot<T> {
         // SAFETY: the terminal CQE is here, so the kernel is done with the op, and until COMPLETED it belongs to this side.
         let inner = unsafe { &mut *self.inner.get() };
         // A zero-copy send gives its result first and its end, without a result, second.
-        let res = if done.res.is_notif() { inner.res } else { done.res };
+        let res = if done.res.is_notif() {
+            inner.res
+        } else {
+            done.res
+        };
         let repeat = !self.linked && !done.closing && !done.cancelled && !self.state.is_unwanted();
-        if repeat && !inner.is_closing() { inner.repeat(res) } else { Some(res) }
+        if repeat && !inner.is_closing() {
+            inner.repeat(res)
+        } else {
+            Some(res)
+        }
     }
 }
 
@@ -144,7 +160,10 @@ impl<T: OpCode> Inner<T> {
     }
 
     fn is_closing(&self) -> bool {
-        self.op.as_ref().and_then(OpCode::fd).is_some_and(|fd| fd.is_closing())
+        self.op
+            .as_ref()
+            .and_then(OpCode::fd)
+            .is_some_and(|fd| fd.is_closing())
     }
 
     /// What becomes of a result that nobody's cancel has caused.
@@ -153,7 +172,11 @@ impl<T: OpCode> Inner<T> {
             self.spurious += 1;
             return (self.spurious > SPURIOUS_MAX).then_some(res);
         }
-        self.interrupted = if res.is_interrupted() { self.interrupted + 1 } else { 0 };
+        self.interrupted = if res.is_interrupted() {
+            self.interrupted + 1
+        } else {
+            0
+        };
         if self.interrupted > INTERRUPTED_MAX {
             return Some(res);
         }

@@ -49,10 +49,16 @@ pub struct Op<T: OpCode> {
 }
 
 enum Stage<T> {
-    New { op: T, lane: Option<Lane> },
+    New {
+        op: T,
+        lane: Option<Lane>,
+    },
     InFlight(Arc<Oneshot<T>>),
     /// Answered without the ring in a poll that had used up its budget.
-    Inline { op: T, res: Res },
+    Inline {
+        op: T,
+        res: Res,
+    },
     Done,
 }
 
@@ -67,7 +73,9 @@ impl<T: OpCode> Op<T> {
     /// An operation that will run on the ring of whoever polls it first.
     pub fn new(op: T) -> Self {
         const { assert!(T::KIND < KIND_USER_END, "this KIND belongs to the driver") };
-        Self { stage: Stage::New { op, lane: None } }
+        Self {
+            stage: Stage::New { op, lane: None },
+        }
     }
 
     /// Sends it to this lane's ring instead. Too late after the first poll: the op stays where it is.
@@ -164,7 +172,13 @@ impl<T: OpCode> Op<T> {
     }
 
     /// The first poll, on a shard.
-    fn start_on(&mut self, uring: &Uring, mut op: T, lane: Option<Lane>, cx: &Context<'_>) -> Poll<(T, Res)> {
+    fn start_on(
+        &mut self,
+        uring: &Uring,
+        mut op: T,
+        lane: Option<Lane>,
+        cx: &Context<'_>,
+    ) -> Poll<(T, Res)> {
         if let Some(res) = op.try_inline(uring.config()) {
             uring.counters().inline_completions.add(1);
             if coop::consume() {
@@ -200,7 +214,10 @@ impl<T: OpCode> Op<T> {
             None => uring.refuse_new(cell),
             Some(sqe) => {
                 if let Some(key) = uring.submit_with(cell, task::current(), sqe) {
-                    ours.place(Address { ring: uring.id(), key: key.user_data() });
+                    ours.place(Address {
+                        ring: uring.id(),
+                        key: key.user_data(),
+                    });
                 }
             }
         }
@@ -257,6 +274,9 @@ impl<T: OpCode> fmt::Debug for Op<T> {
             Stage::Inline { .. } => "answered",
             Stage::Done => "done",
         };
-        f.debug_struct("Op").field("name", &T::NAME).field("stage", &stage).finish()
+        f.debug_struct("Op")
+            .field("name", &T::NAME)
+            .field("stage", &stage)
+            .finish()
     }
 }

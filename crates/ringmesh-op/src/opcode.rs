@@ -128,7 +128,10 @@ impl Res {
     /// The result of an op that was cancelled before it had an effect, because its time was over.
     #[must_use]
     pub(crate) const fn timed_out() -> Self {
-        Self { result: -libc::ETIMEDOUT, flags: NEVER_RAN }
+        Self {
+            result: -libc::ETIMEDOUT,
+            flags: NEVER_RAN,
+        }
     }
 
     /// Whether the op was cancelled, or stopped by its time limit, before it had an effect.
@@ -153,7 +156,11 @@ impl Res {
     /// The provided buffer that the kernel has chosen (`IORING_CQE_F_BUFFER`).
     #[must_use]
     pub const fn buffer_id(self) -> Option<u16> {
-        if self.flags & CQE_F_BUFFER != 0 { Some((self.flags >> CQE_BUFFER_SHIFT) as u16) } else { None }
+        if self.flags & CQE_F_BUFFER != 0 {
+            Some((self.flags >> CQE_BUFFER_SHIFT) as u16)
+        } else {
+            None
+        }
     }
 
     /// Whether the socket held more data than was taken (`IORING_CQE_F_SOCK_NONEMPTY`).
@@ -218,10 +225,7 @@ mod tests {
         for code in [-4, -512, -513, -514, -516] {
             let res = Res::new(code);
             assert!(res.is_interrupted());
-            assert_eq!(
-                res.io().unwrap_err().raw_os_error(),
-                Some(libc::ECANCELED)
-            );
+            assert_eq!(res.io().unwrap_err().raw_os_error(), Some(libc::ECANCELED));
         }
         assert!(!Res::new(-511).is_interrupted());
         assert!(!Res::new(-517).is_interrupted());

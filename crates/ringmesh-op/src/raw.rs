@@ -21,7 +21,11 @@ impl<S, B, C> Raw<S, B, C> {
     ///
     /// As [`Lane::submit_raw`](crate::Lane::submit_raw).
     pub(crate) unsafe fn new(state: S, build: B, complete: C) -> Self {
-        Self { state, build, complete }
+        Self {
+            state,
+            build,
+            complete,
+        }
     }
 }
 

@@ -39,9 +39,14 @@ pub(crate) fn submit(cell: Arc<dyn Cell>, lane: Option<&Lane>) {
 
 /// Sends cells to a lane's shard; more than one are a chain.
 pub(crate) fn submit_to(lane: &Lane, cells: Vec<Arc<dyn Cell>>) {
-    let parcel = Parcel { cells, meta: task::current() };
+    let parcel = Parcel {
+        cells,
+        meta: task::current(),
+    };
     // Closed: the parcel comes back inside the closure, is dropped, and completes its cells.
-    let _closed = lane.handle().post(lane.shard(), Box::new(move || parcel.unpack()));
+    let _closed = lane
+        .handle()
+        .post(lane.shard(), Box::new(move || parcel.unpack()));
 }
 
 /// Cells on their way to a shard.
@@ -76,7 +81,12 @@ impl Drop for Parcel {
 
 /// Completes an op that no ring will take.
 fn refuse(cell: Arc<dyn Cell>) {
-    let done = Completion { res: Res::cancelled(), more: false, cancelled: true, closing: true };
+    let done = Completion {
+        res: Res::cancelled(),
+        more: false,
+        cancelled: true,
+        closing: true,
+    };
     match cell.on_cqe(done) {
         Next::Done | Next::Orphaned | Next::Again(_) => {}
     }

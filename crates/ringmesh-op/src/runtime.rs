@@ -152,11 +152,17 @@ impl Builder {
     }
 
     /// Any other setting of the scheduler.
-    pub fn scheduler(self, set: impl FnOnce(ringmesh_sched::Builder) -> ringmesh_sched::Builder + Send + 'static) -> Self {
+    pub fn scheduler(
+        self,
+        set: impl FnOnce(ringmesh_sched::Builder) -> ringmesh_sched::Builder + Send + 'static,
+    ) -> Self {
         self.setting(set)
     }
 
-    fn setting(mut self, set: impl FnOnce(ringmesh_sched::Builder) -> ringmesh_sched::Builder + Send + 'static) -> Self {
+    fn setting(
+        mut self,
+        set: impl FnOnce(ringmesh_sched::Builder) -> ringmesh_sched::Builder + Send + 'static,
+    ) -> Self {
         self.scheduler.push(Box::new(set));
         self
     }
@@ -181,10 +187,14 @@ impl Builder {
 
     fn finish(self) -> ringmesh_sched::Builder {
         let factory = match self.driver {
-            DriverKind::Auto | DriverKind::Uring => UringFactory::new().options(self.options).config(self.config),
+            DriverKind::Auto | DriverKind::Uring => UringFactory::new()
+                .options(self.options)
+                .config(self.config),
         };
         let scheduler = ringmesh_sched::Builder::new(factory);
-        self.scheduler.into_iter().fold(scheduler, |builder, set| set(builder))
+        self.scheduler
+            .into_iter()
+            .fold(scheduler, |builder, set| set(builder))
     }
 }
 

@@ -73,13 +73,21 @@ impl Entry {
 
 impl Slots {
     pub(crate) fn new() -> Self {
-        Self { slots: Vec::new(), free: NONE, live: 0 }
+        Self {
+            slots: Vec::new(),
+            free: NONE,
+            live: 0,
+        }
     }
 
     /// Gives the entry a slot. `Err` gives it back: 2^24 ops are in flight on this ring.
     pub(crate) fn insert(&mut self, entry: Entry) -> Result<Key, Entry> {
         let kind = entry.cell.kind();
-        let index = if self.free == NONE { self.grow() } else { Some(self.free) };
+        let index = if self.free == NONE {
+            self.grow()
+        } else {
+            Some(self.free)
+        };
         let Some(index) = index else {
             return Err(entry);
         };
@@ -99,7 +107,11 @@ impl Slots {
             return None;
         }
         // Generations start at 1, so that no key is 0.
-        self.slots.push(Slot { generation: 1, kind: 0, content: Content::Free { next: NONE } });
+        self.slots.push(Slot {
+            generation: 1,
+            kind: 0,
+            content: Content::Free { next: NONE },
+        });
         Some(index)
     }
 

@@ -38,7 +38,11 @@ impl<T: OpCode> Unpin for Timeout<T> {}
 
 impl<T: OpCode> Timeout<T> {
     pub(crate) fn new(op: Op<T>, limit: Duration) -> Self {
-        Self { op, limit, timer: Timer::Unarmed }
+        Self {
+            op,
+            limit,
+            timer: Timer::Unarmed,
+        }
     }
 
     /// The op, without its limit.
@@ -79,6 +83,9 @@ impl<T: OpCode> Future for Timeout<T> {
 
 impl<T: OpCode> fmt::Debug for Timeout<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timeout").field("op", &self.op).field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Timeout")
+            .field("op", &self.op)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }

@@ -24,7 +24,11 @@ fn mark() -> u64 {
 /// The rings on which `op` was submitted and reaped since `mark`, from what the drivers recorded.
 fn rings_of(op: u64, mark: u64) -> (Vec<ShardId>, Vec<ShardId>) {
     let (mut submitted, mut reaped) = (Vec::new(), Vec::new());
-    for event in Handle::current().events().into_iter().filter(|event| event.seq >= mark) {
+    for event in Handle::current()
+        .events()
+        .into_iter()
+        .filter(|event| event.seq >= mark)
+    {
         match event.kind {
             EventKind::Submitted { op: key, ring, .. } if key == op => submitted.push(ring),
             EventKind::Reaped { op: key, ring, .. } if key == op => reaped.push(ring),
@@ -78,7 +82,10 @@ fn an_op_with_a_lane_goes_to_the_lanes_ring_whoever_polls_it() {
             assert_eq!(lane.inflight(), 1);
             peer.write_all(b"!").unwrap();
             assert_eq!(op.await.unwrap().1, b"!");
-            assert_eq!(rings_of(key, start), (vec![shard_id(target)], vec![shard_id(target)]));
+            assert_eq!(
+                rings_of(key, start),
+                (vec![shard_id(target)], vec![shard_id(target)])
+            );
         }
     });
 }
@@ -100,7 +107,9 @@ fn an_op_dropped_on_another_shard_is_cancelled_on_its_own() {
         for _ in 0..50 {
             let mut op = recv(&fd).on(here.clone());
             assert!(arm(&mut op).await);
-            spawn_local_on(there, move || async move { drop(op) }).await.unwrap();
+            spawn_local_on(there, move || async move { drop(op) })
+                .await
+                .unwrap();
         }
         wait_until(|| here.inflight() == 0).await;
         assert_eq!(counted().orphans, 50);
@@ -134,6 +143,9 @@ fn a_task_that_moves_keeps_its_op_on_the_ring_it_came_from() {
         let (key, home) = moved.await.unwrap();
         assert_eq!(rings_of(key, start), (vec![home], vec![home]));
         let elsewhere = Handle::current().metrics().total().polls_op_elsewhere;
-        assert!(elsewhere >= 1, "the scheduler counts polls of a task whose op is armed on another ring");
+        assert!(
+            elsewhere >= 1,
+            "the scheduler counts polls of a task whose op is armed on another ring"
+        );
     });
 }

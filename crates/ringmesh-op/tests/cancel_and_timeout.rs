@@ -69,10 +69,17 @@ fn a_cancel_that_is_dropped_still_cancels() {
 fn a_time_limit_stops_an_op_and_gives_the_buffer_back() {
     on_shard(async {
         let (fd, mut peer) = pair();
-        let error = recv(&fd).timeout(Duration::from_millis(5)).await.unwrap_err();
+        let error = recv(&fd)
+            .timeout(Duration::from_millis(5))
+            .await
+            .unwrap_err();
         assert_eq!(error.error().kind(), ErrorKind::TimedOut);
         assert_eq!(error.into_parts().1.capacity(), 64);
-        assert_eq!(Lane::current().inflight(), 0, "the output came after the kernel had let go");
+        assert_eq!(
+            Lane::current().inflight(),
+            0,
+            "the output came after the kernel had let go"
+        );
         peer.write_all(b"later").unwrap();
         assert_eq!(recv(&fd).await.unwrap().1, b"later");
     });
@@ -102,7 +109,10 @@ fn a_cancel_under_a_time_limit_is_reported_as_a_cancel() {
         assert!(arm(&mut limited).await);
         let op = limited.into_inner();
         op.request_cancel();
-        assert_eq!(op.await.unwrap_err().error().raw_os_error(), Some(libc::ECANCELED));
+        assert_eq!(
+            op.await.unwrap_err().error().raw_os_error(),
+            Some(libc::ECANCELED)
+        );
     });
 }
 

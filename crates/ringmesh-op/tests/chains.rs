@@ -18,7 +18,13 @@ use support::{counted, dir, on, on_shard, quiesce, shared_file, wait_until};
 fn the_steps_of_a_chain_run_in_order() {
     on_shard(async {
         let path = dir("chains").join("ordered");
-        let file = std::fs::File::options().create(true).truncate(true).read(true).write(true).open(&path).unwrap();
+        let file = std::fs::File::options()
+            .create(true)
+            .truncate(true)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .unwrap();
         let fd = shared_file(file);
         let (wrote, over, synced, read) = Chain::new()
             .then(Write::new(&fd, "first", 0))
@@ -68,7 +74,12 @@ fn a_short_step_stops_the_chain() {
         let path = dir("chains").join("short");
         std::fs::write(&path, b"ab").unwrap();
         let fd = shared_file(std::fs::File::open(&path).unwrap());
-        let (short, behind) = Chain::new().then(Read::new(&fd, vec![0; 8], 0)).then(Nop::new()).submit().unwrap().await;
+        let (short, behind) = Chain::new()
+            .then(Read::new(&fd, vec![0; 8], 0))
+            .then(Nop::new())
+            .submit()
+            .unwrap()
+            .await;
         assert_eq!(short.unwrap().0, 2);
         assert_eq!(behind.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     });
@@ -77,12 +88,21 @@ fn a_short_step_stops_the_chain() {
 #[test]
 fn a_list_of_ops_makes_a_chain_of_any_length_that_the_ring_takes() {
     on(Builder::new().shards(1).ring_entries(8), async {
-        let all = Chain::of((0..8).map(|_| Nop::new())).submit().unwrap().await;
+        let all = Chain::of((0..8).map(|_| Nop::new()))
+            .submit()
+            .unwrap()
+            .await;
         assert!(all.into_iter().all(|result| result.is_ok()));
         let error = Chain::of((0..9).map(|_| Nop::new())).submit().unwrap_err();
         assert_eq!((error.steps, error.entries), (9, 8));
         assert!(error.to_string().contains("ring_entries"));
-        assert!(Chain::of(Vec::<Nop>::new()).submit().unwrap().await.is_empty());
+        assert!(
+            Chain::of(Vec::<Nop>::new())
+                .submit()
+                .unwrap()
+                .await
+                .is_empty()
+        );
     });
 }
 
@@ -149,12 +169,20 @@ fn a_chain_goes_to_its_lanes_ring() {
     on(Builder::new().shards(2), async {
         let lane = Lane::on(ShardId::new(1)).unwrap();
         let (fd, _peer) = pair();
-        let mut chain = Chain::new().then(Nop::new()).then(Recv::new(&fd, vec![0; 4])).on(lane.clone()).submit().unwrap();
+        let mut chain = Chain::new()
+            .then(Nop::new())
+            .then(Recv::new(&fd, vec![0; 4]))
+            .on(lane.clone())
+            .submit()
+            .unwrap();
         assert!(arm(&mut chain).await);
         wait_until(|| lane.inflight() == 1).await;
         chain.request_cancel();
         let (nop, received) = chain.await;
         nop.unwrap();
-        assert_eq!(received.unwrap_err().error().raw_os_error(), Some(libc::ECANCELED));
+        assert_eq!(
+            received.unwrap_err().error().raw_os_error(),
+            Some(libc::ECANCELED)
+        );
     });
 }

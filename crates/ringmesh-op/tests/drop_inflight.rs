@@ -12,7 +12,10 @@ use std::{
 };
 
 use lane::{Count, arm, pair, poll_with, recv};
-use ringmesh_op::{Builder, Handle, Lane, Op, SharedFd, ops::{Nop, Recv}};
+use ringmesh_op::{
+    Builder, Handle, Lane, Op, SharedFd,
+    ops::{Nop, Recv},
+};
 use support::{counted, on, on_shard, op, quiesce, wait_until};
 
 /// An op that was never polled gives nothing to the kernel.
@@ -24,7 +27,10 @@ fn an_op_dropped_before_its_first_poll_never_reaches_the_kernel() {
         drop(recv(&fd));
         assert_eq!(Lane::current().inflight(), 0);
         op(Nop::new()).await.unwrap();
-        assert!(counted().submits <= before + 2, "only the nop (and the driver's own poll) was submitted");
+        assert!(
+            counted().submits <= before + 2,
+            "only the nop (and the driver's own poll) was submitted"
+        );
         assert_eq!(counted().cancels, 0);
     });
 }
@@ -106,7 +112,12 @@ fn a_waker_may_drop_and_submit_ops_while_the_driver_reaps() {
         let (other_fd, mut other) = pair();
         let mut victim = recv(&victim_fd);
         assert!(arm(&mut victim).await);
-        let meddler = Arc::new(Meddler { victim: Mutex::new(Some(victim)), fd: other_fd, started: Mutex::default(), count: Count::new() });
+        let meddler = Arc::new(Meddler {
+            victim: Mutex::new(Some(victim)),
+            fd: other_fd,
+            started: Mutex::default(),
+            count: Count::new(),
+        });
 
         let mut op = recv(&fd);
         assert!(poll_with(&mut op, &Waker::from(meddler.clone())).is_pending());
@@ -196,8 +207,13 @@ fn dropping_the_last_handle_cancels_the_ops_on_it_and_the_peer_sees_the_end() {
 fn dropping_the_last_handle_elsewhere_cancels_on_every_ring() {
     on(Builder::new().shards(2), async {
         let (fd, peer) = pair();
-        let lanes: Vec<Lane> = (0..2).map(|i| Lane::on(ringmesh_op::ShardId::new(i)).unwrap()).collect();
-        let mut ops: Vec<_> = lanes.iter().map(|lane| recv(&fd).on(lane.clone())).collect();
+        let lanes: Vec<Lane> = (0..2)
+            .map(|i| Lane::on(ringmesh_op::ShardId::new(i)).unwrap())
+            .collect();
+        let mut ops: Vec<_> = lanes
+            .iter()
+            .map(|lane| recv(&fd).on(lane.clone()))
+            .collect();
         for op in &mut ops {
             assert!(arm(op).await);
         }

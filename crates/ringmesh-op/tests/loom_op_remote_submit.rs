@@ -67,8 +67,14 @@ fn an_op_dropped_while_a_shard_takes_it_is_cancelled_or_never_pushed() {
         };
         let cancelled = give_up(&state);
         let (pushed, cancelled_there) = shard.join().unwrap();
-        assert!(pushed.is_none() || cancelled.is_some() || cancelled_there.is_some(), "pushed, unwanted, and nobody cancels it");
-        assert!(cancelled.is_none_or(|at| at == FIRST), "an address of which only half was seen");
+        assert!(
+            pushed.is_none() || cancelled.is_some() || cancelled_there.is_some(),
+            "pushed, unwanted, and nobody cancels it"
+        );
+        assert!(
+            cancelled.is_none_or(|at| at == FIRST),
+            "an address of which only half was seen"
+        );
     });
 }
 
@@ -99,6 +105,9 @@ fn an_op_dropped_while_it_is_submitted_again_is_cancelled_under_its_new_key() {
         let cancelled = give_up(&state);
         let (pushed, cancelled_there) = shard.join().unwrap();
         let reached = [cancelled, cancelled_there].contains(&Some(SECOND));
-        assert!(pushed.is_none() || reached, "the cancel went to a slot that is free");
+        assert!(
+            pushed.is_none() || reached,
+            "the cancel went to a slot that is free"
+        );
     });
 }

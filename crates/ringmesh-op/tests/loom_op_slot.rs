@@ -35,7 +35,11 @@ const RESULT: u32 = 7;
 
 impl Cell {
     fn new(state: State) -> Arc<Self> {
-        Arc::new(Self { state, result: UnsafeCell::new(0), taken: AtomicUsize::new(0) })
+        Arc::new(Self {
+            state,
+            result: UnsafeCell::new(0),
+            taken: AtomicUsize::new(0),
+        })
     }
 
     /// The driver's side of a terminal CQE.

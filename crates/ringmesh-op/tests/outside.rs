@@ -19,12 +19,17 @@ use ringmesh_op::{Builder, Handle, Lane, Op, Runtime, ShardId, ops::Nop};
 use support::HANG;
 
 fn runtime(shards: usize) -> Runtime {
-    Builder::new().shards(shards).build().expect("a runtime on io_uring")
+    Builder::new()
+        .shards(shards)
+        .build()
+        .expect("a runtime on io_uring")
 }
 
 fn inflight(handle: &Handle) -> usize {
     let _guard = handle.enter();
-    (0..handle.shard_count()).map(|i| Lane::on(ShardId::new(i)).unwrap().inflight()).sum()
+    (0..handle.shard_count())
+        .map(|i| Lane::on(ShardId::new(i)).unwrap().inflight())
+        .sum()
 }
 
 /// Waits on a plain thread.
@@ -89,9 +94,15 @@ fn an_op_that_was_submitted_needs_no_runtime_on_the_thread_that_polls_or_drops_i
 
 #[test]
 fn an_op_polled_outside_any_runtime_panics_with_a_sentence_that_says_what_to_do() {
-    let payload = catch_unwind(AssertUnwindSafe(|| block_on(Op::new(Nop::new())))).expect_err("no runtime anywhere");
+    let payload = catch_unwind(AssertUnwindSafe(|| block_on(Op::new(Nop::new()))))
+        .expect_err("no runtime anywhere");
     let message = payload.downcast_ref::<String>().expect("a message");
-    for word in ["outside a runtime", "enter a Handle", "Runtime::install", "#[ringmesh::main]"] {
+    for word in [
+        "outside a runtime",
+        "enter a Handle",
+        "Runtime::install",
+        "#[ringmesh::main]",
+    ] {
         assert!(message.contains(word), "{message:?} does not say {word:?}");
     }
 }
@@ -140,7 +151,11 @@ fn ops_dropped_on_their_way_to_a_shard_are_cancelled_or_never_pushed() {
             });
         }
         // The shards have something else to do meanwhile.
-        runtime.block_on(async { while !stop.swap(true, Ordering::Relaxed) { Op::new(Nop::new()).await.unwrap() } });
+        runtime.block_on(async {
+            while !stop.swap(true, Ordering::Relaxed) {
+                Op::new(Nop::new()).await.unwrap()
+            }
+        });
     });
     wait_until(|| inflight(runtime.handle()) == 0);
     assert_eq!(runtime.handle().metrics().total().unknown_cqes, 0);

@@ -50,7 +50,8 @@ fn a_shutdown_cancels_what_is_in_flight_and_leaks_nothing() {
         peer.write_all(b"x").unwrap();
         let owned = fd.try_into_owned().expect("no op holds it any more");
         let mut byte = [0];
-        std::io::Read::read_exact(&mut std::os::unix::net::UnixStream::from(owned), &mut byte).unwrap();
+        std::io::Read::read_exact(&mut std::os::unix::net::UnixStream::from(owned), &mut byte)
+            .unwrap();
         assert_eq!(&byte, b"x");
     }
 }
@@ -99,7 +100,9 @@ impl Trap {
         const UFFDIO_API: u64 = 0xc018_aa3f;
         const UFFDIO_REGISTER: u64 = 0xc020_aa00;
         // SAFETY: no pointers.
-        let uffd = unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | libc::O_NONBLOCK) } as i32;
+        let uffd =
+            unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | libc::O_NONBLOCK) }
+                as i32;
         if uffd < 0 {
             return Err(std::io::Error::last_os_error());
         }
@@ -110,7 +113,14 @@ impl Trap {
         }
         // SAFETY: a fresh private mapping.
         let page = unsafe {
-            libc::mmap(std::ptr::null_mut(), PAGE, libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+            libc::mmap(
+                std::ptr::null_mut(),
+                PAGE,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
         };
         assert_ne!(page, libc::MAP_FAILED);
         let mut register: [u64; 4] = [page as u64, PAGE as u64, 1, 0];
@@ -118,7 +128,10 @@ impl Trap {
         if unsafe { libc::ioctl(uffd, UFFDIO_REGISTER as _, register.as_mut_ptr()) } != 0 {
             return Err(std::io::Error::last_os_error());
         }
-        Ok(Self { page: page.cast(), uffd })
+        Ok(Self {
+            page: page.cast(),
+            uffd,
+        })
     }
 }
 
@@ -128,7 +141,9 @@ fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
     let trap = match Trap::new() {
         Ok(trap) => trap,
         Err(error) => {
-            println!("SKIP a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so: no userfaultfd ({error})");
+            println!(
+                "SKIP a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so: no userfaultfd ({error})"
+            );
             return;
         }
     };
@@ -156,19 +171,39 @@ fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
     let mut op = pin!(op);
     let count = Count::new();
     let waker = Waker::from(count.clone());
-    assert!(op.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(
+        op.as_mut()
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
     drop(guard);
     // Hung for sure: the fault has arrived.
-    let mut poll = libc::pollfd { fd: uffd, events: libc::POLLIN, revents: 0 };
+    let mut poll = libc::pollfd {
+        fd: uffd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
     // SAFETY: one pollfd.
-    assert_eq!(unsafe { libc::poll(&raw mut poll, 1, HANG.as_millis() as i32) }, 1);
+    assert_eq!(
+        unsafe { libc::poll(&raw mut poll, 1, HANG.as_millis() as i32) },
+        1
+    );
 
     let report = runtime.shutdown(Duration::from_millis(100));
     assert_eq!(report.leaked_ops, 1);
     assert_eq!(count.wakes(), 1, "the future is told");
-    let told = catch_unwind(AssertUnwindSafe(|| op.as_mut().poll(&mut Context::from_waker(Waker::noop()))));
-    let message = told.map(|poll: Poll<i32>| poll.is_ready()).expect_err("there is no result");
-    assert!(message.downcast_ref::<String>().unwrap().contains("shut down"));
+    let told = catch_unwind(AssertUnwindSafe(|| {
+        op.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    }));
+    let message = told
+        .map(|poll: Poll<i32>| poll.is_ready())
+        .expect_err("there is no result");
+    assert!(
+        message
+            .downcast_ref::<String>()
+            .unwrap()
+            .contains("shut down")
+    );
 
     // The worker wakes up and reads memory that must still be there.
     // SAFETY: the descriptor is ours.

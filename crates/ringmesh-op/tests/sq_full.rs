@@ -8,14 +8,20 @@ mod support;
 use std::{io::Write, os::unix::net::UnixStream};
 
 use lane::{arm, pair, recv};
-use ringmesh_op::{Builder, Lane, Op, SharedFd, ops::{Nop, PollAdd}};
+use ringmesh_op::{
+    Builder, Lane, Op, SharedFd,
+    ops::{Nop, PollAdd},
+};
 use support::{counted, on, op, quiesce};
 
 const OPS: usize = 1000;
 
 /// A 4-entry ring whose completion queue is the smallest that a user can ask for.
 fn tiny() -> Builder {
-    Builder::new().shards(1).ring_entries(4).completion_entries(8)
+    Builder::new()
+        .shards(1)
+        .ring_entries(4)
+        .completion_entries(8)
 }
 
 fn readable(fd: &SharedFd) -> Op<PollAdd> {

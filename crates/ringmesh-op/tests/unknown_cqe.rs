@@ -22,7 +22,11 @@ fn ring_fd() -> Option<RawFd> {
         let entry = entry.ok()?;
         let target = std::fs::read_link(entry.path()).ok()?;
         let ring = target.to_string_lossy().contains("[io_uring]");
-        if ring { entry.file_name().to_string_lossy().parse().ok() } else { None }
+        if ring {
+            entry.file_name().to_string_lossy().parse().ok()
+        } else {
+            None
+        }
     });
     rings.next()
 }
@@ -45,7 +49,9 @@ fn completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored() {
             (1 << 32) | (u64::from(KIND_DRIVER) << 24) | 0xFF_FFFF, // a bell to shard 16,777,215
         ];
         let Some(ring) = ring_fd() else {
-            println!("SKIP completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored: /proc shows no ring");
+            println!(
+                "SKIP completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored: /proc shows no ring"
+            );
             return;
         };
         // SAFETY: the runtime keeps its ring open as long as it runs.
@@ -53,7 +59,9 @@ fn completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored() {
         for user_data in strange {
             for result in [0, -libc::ECANCELED as u32, 7] {
                 if let Err(error) = msg_ring_sync(ring, user_data, result) {
-                    println!("SKIP completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored: no MSG_RING without a ring ({error})");
+                    println!(
+                        "SKIP completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored: no MSG_RING without a ring ({error})"
+                    );
                     return;
                 }
             }
@@ -71,7 +79,10 @@ fn completions_with_a_wrong_index_kind_or_generation_are_counted_and_ignored() {
         assert_ne!(fresh, key);
         msg_ring_sync(ring, key, 5).unwrap();
         wait_until(|| counted().unknown_cqes == 3 * strange.len() as u64 + 1).await;
-        assert!(arm(&mut next).await, "the old key's completion is not the new op's");
+        assert!(
+            arm(&mut next).await,
+            "the old key's completion is not the new op's"
+        );
         peer.write_all(b"too").unwrap();
         assert_eq!(next.await.unwrap().1, b"too");
         quiesce().await;

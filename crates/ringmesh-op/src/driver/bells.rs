@@ -41,7 +41,9 @@ pub(super) struct EventBell {
 
 impl EventBell {
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { eventfd: EventFd::new()? })
+        Ok(Self {
+            eventfd: EventFd::new()?,
+        })
     }
 }
 

@@ -160,7 +160,12 @@ impl Uring {
 
     /// Ops in the backlog that name this descriptor. Their cells hold it, so that the number means what it says.
     fn waiting_on(&self, fd: i32) -> Vec<Key> {
-        self.sq.borrow().waiting.iter().flat_map(|waiting| waiting.keys_on(fd)).collect()
+        self.sq
+            .borrow()
+            .waiting
+            .iter()
+            .flat_map(|waiting| waiting.keys_on(fd))
+            .collect()
     }
 
     /// Second phase of a shutdown: nothing new gets in, everything in flight is to end.
@@ -209,7 +214,13 @@ impl Uring {
 
     /// Ops that were never pushed complete as cancelled.
     fn refuse_backlog(&self) {
-        let waiting: Vec<Key> = self.sq.borrow().waiting.iter().flat_map(|waiting| waiting.keys()).collect();
+        let waiting: Vec<Key> = self
+            .sq
+            .borrow()
+            .waiting
+            .iter()
+            .flat_map(|waiting| waiting.keys())
+            .collect();
         for key in waiting {
             self.cancel(key);
         }
@@ -229,7 +240,12 @@ unsafe impl Cell for CancelFd {
     }
 
     fn sqe(&self, _ring: u32) -> Option<Sqe> {
-        Some(Sqe { opcode: opcode::ASYNC_CANCEL, fd: self.fd.raw(), op_flags: CANCEL_FD | CANCEL_ALL, ..Sqe::default() })
+        Some(Sqe {
+            opcode: opcode::ASYNC_CANCEL,
+            fd: self.fd.raw(),
+            op_flags: CANCEL_FD | CANCEL_ALL,
+            ..Sqe::default()
+        })
     }
 
     fn published(&self, _at: Address) -> bool {

@@ -12,7 +12,10 @@ thread_local! {
 ///
 /// The driver is kept alive over the call and nothing is borrowed, so `f` may poll, submit and drop as it likes.
 pub(crate) fn with_current<R>(f: impl FnOnce(&Rc<Uring>) -> R) -> Option<R> {
-    let uring = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()?;
+    let uring = CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()?;
     Some(f(&uring))
 }
 

@@ -12,7 +12,13 @@ use parking_lot::Mutex;
 use ringmesh_sched::{Bell, BuildError, Driver, DriverFactory, Prepared, Seat};
 use ringmesh_sys::{Ring, RingOptions, sqe_flags};
 
-use super::{Seated, Table, Uring, bells::{EventBell, Peer}, current, registry::Remote, submit::Sq};
+use super::{
+    Seated, Table, Uring,
+    bells::{EventBell, Peer},
+    current,
+    registry::Remote,
+    submit::Sq,
+};
 use crate::{opcode::Config, slots::Slots};
 
 /// The smallest CQ: an enter may post 20 deferred completions at a time, and they should find room.
@@ -63,13 +69,21 @@ impl DriverFactory for UringFactory {
         for _ in 0..shards {
             let ring = self.ring()?;
             let bell = Arc::new(EventBell::new()?);
-            peers.push(Peer { ring: ring.fd_handle(), bell });
+            peers.push(Peer {
+                ring: ring.fd_handle(),
+                bell,
+            });
             rings.push(ring);
         }
         let peers: Arc<[Peer]> = peers.into();
         let prepared = rings.into_iter().enumerate().map(|(index, ring)| {
             let bell = Arc::clone(&peers[index].bell);
-            let prepared = PreparedRing { ring, bell, peers: Arc::clone(&peers), config: self.config.clone() };
+            let prepared = PreparedRing {
+                ring,
+                bell,
+                peers: Arc::clone(&peers),
+                config: self.config.clone(),
+            };
             Box::new(prepared) as Box<dyn Prepared>
         });
         Ok(prepared.collect())
@@ -106,7 +120,11 @@ impl PreparedRing {
         let (mut submitter, completer) = self.ring.split();
         // Saves 60 ns an enter. Where it fails, the ring works by its descriptor.
         let _unregistered = submitter.register_ring_fd();
-        let table = Table { completer, slots: Slots::new(), cqes: Vec::new() };
+        let table = Table {
+            completer,
+            slots: Slots::new(),
+            cqes: Vec::new(),
+        };
         let remote = Remote::register(seat.shard, seat.handle.clone(), entries);
         Uring {
             id: remote.id,

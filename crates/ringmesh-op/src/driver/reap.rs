@@ -22,24 +22,46 @@ const BATCH: usize = 64;
 /// A CQE on its way to its cell.
 pub(super) enum Reaped {
     /// Of an op.
-    Op { cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>, key: Option<Key>, done: Completion },
+    Op {
+        cell: Arc<dyn Cell>,
+        meta: Option<Arc<Meta>>,
+        key: Option<Key>,
+        done: Completion,
+    },
     /// Of the driver itself.
     Own(Key, i32, bool),
 }
 
 impl Reaped {
     /// The completion of an op that never got to the kernel.
-    pub(super) fn refused(cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>, key: Option<Key>, res: Res) -> Self {
+    pub(super) fn refused(
+        cell: Arc<dyn Cell>,
+        meta: Option<Arc<Meta>>,
+        key: Option<Key>,
+        res: Res,
+    ) -> Self {
         // `closing`: the refusal is final.
-        let done = Completion { res, more: false, cancelled: true, closing: true };
-        Self::Op { cell, meta, key, done }
+        let done = Completion {
+            res,
+            more: false,
+            cancelled: true,
+            closing: true,
+        };
+        Self::Op {
+            cell,
+            meta,
+            key,
+            done,
+        }
     }
 }
 
 impl Table {
     /// Free entries of the CQ.
     pub(super) fn cq_room(&self) -> usize {
-        self.completer.capacity().saturating_sub(self.completer.len())
+        self.completer
+            .capacity()
+            .saturating_sub(self.completer.len())
     }
 
     pub(super) fn cq_len(&self) -> usize {
@@ -160,36 +182,74 @@ impl Uring {
         if key.kind() >= KIND_DRIVER {
             return Some(Reaped::Own(key, cqe.result, more));
         }
-        let res = Res { result: cqe.result, flags: cqe.flags };
+        let res = Res {
+            result: cqe.result,
+            flags: cqe.flags,
+        };
         let closing = self.closing.get();
         if more {
             let entry = slots.get_mut(key)?;
             let cancelled = entry.cancelled || self.bulk_cancels.get();
-            let done = Completion { res, more, cancelled, closing };
+            let done = Completion {
+                res,
+                more,
+                cancelled,
+                closing,
+            };
             let (cell, meta) = (Arc::clone(&entry.cell), entry.meta.clone());
-            return Some(Reaped::Op { cell, meta, key: Some(key), done });
+            return Some(Reaped::Op {
+                cell,
+                meta,
+                key: Some(key),
+                done,
+            });
         }
         let entry = slots.remove(key)?;
         if let Some(next) = entry.next {
             self.unlink(slots, next);
         }
         let cancelled = entry.cancelled || self.bulk_cancels.get();
-        let done = Completion { res, more, cancelled, closing };
-        Some(Reaped::Op { cell: entry.cell, meta: entry.meta, key: Some(key), done })
+        let done = Completion {
+            res,
+            more,
+            cancelled,
+            closing,
+        };
+        Some(Reaped::Op {
+            cell: entry.cell,
+            meta: entry.meta,
+            key: Some(key),
+            done,
+        })
     }
 
     /// Hands a completion to its cell. Foreign code runs in here.
     fn deliver(&self, reaped: Reaped) {
         match reaped {
-            Reaped::Op { cell, meta, key, done } => self.deliver_op(cell, meta, key, done),
+            Reaped::Op {
+                cell,
+                meta,
+                key,
+                done,
+            } => self.deliver_op(cell, meta, key, done),
             Reaped::Own(key, result, more) => self.deliver_own(key, result, more),
         }
     }
 
-    fn deliver_op(&self, cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>, key: Option<Key>, done: Completion) {
+    fn deliver_op(
+        &self,
+        cell: Arc<dyn Cell>,
+        meta: Option<Arc<Meta>>,
+        key: Option<Key>,
+        done: Completion,
+    ) {
         if let (Some(recorder), Some(key)) = (&self.recorder, key) {
             let task = meta.as_deref().map(Meta::id);
-            recorder.record(EventKind::Reaped { task, op: key.user_data(), ring: self.shard });
+            recorder.record(EventKind::Reaped {
+                task,
+                op: key.user_data(),
+                ring: self.shard,
+            });
         }
         if !done.more
             && key.is_some()
@@ -210,7 +270,9 @@ impl Uring {
             FOREIGN => self.sq.borrow_mut().foreign_unarmed |= !more,
             CANCEL_ALL => self.cancel_all_answered(),
             _ if key.kind() == KIND_CANCEL => self.cancel_answered(key, result),
-            _ if key.kind() == KIND_BELL && key.index() < self.peers.len() => self.bell_answered(key, result),
+            _ if key.kind() == KIND_BELL && key.index() < self.peers.len() => {
+                self.bell_answered(key, result)
+            }
             _ => self.counters.unknown_cqes.add(1),
         }
     }

@@ -31,7 +31,13 @@ impl Remote {
     /// Adds a ring.
     pub(super) fn register(shard: ShardId, handle: Handle, entries: usize) -> Arc<Self> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let remote = Arc::new(Self { id, shard, entries, handle, live: AtomicUsize::new(0) });
+        let remote = Arc::new(Self {
+            id,
+            shard,
+            entries,
+            handle,
+            live: AtomicUsize::new(0),
+        });
         RINGS.write().push(Arc::clone(&remote));
         remote
     }
@@ -83,7 +89,10 @@ pub(super) fn find(id: u32) -> Option<Arc<Remote>> {
 pub(crate) fn of_shard(handle: &Handle, shard: ShardId) -> Option<Arc<Remote>> {
     let runtime = handle.runtime_id();
     let rings = RINGS.read();
-    rings.iter().find(|remote| remote.shard == shard && remote.handle.runtime_id() == runtime).cloned()
+    rings
+        .iter()
+        .find(|remote| remote.shard == shard && remote.handle.runtime_id() == runtime)
+        .cloned()
 }
 
 /// All rings of the process.

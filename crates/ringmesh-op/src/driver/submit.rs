@@ -1,11 +1,6 @@
 //! The way in: slots, the submission queue, and the backlog behind it.
 
-use std::{
-    collections::VecDeque,
-    os::fd::OwnedFd,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::VecDeque, os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use ringmesh_sched::{EventKind, task::Meta};
 use ringmesh_sys::{Sqe, Submitter, Wait, opcode, sqe_flags};
@@ -63,7 +58,10 @@ impl Waiting {
 
     /// The ops in here that name the descriptor `fd`.
     pub(super) fn keys_on(&self, fd: i32) -> Vec<Key> {
-        self.steps().filter(|(_, sqe)| sqe.fd == fd).map(|(key, _)| key).collect()
+        self.steps()
+            .filter(|(_, sqe)| sqe.fd == fd)
+            .map(|(key, _)| key)
+            .collect()
     }
 
     fn steps(&self) -> impl Iterator<Item = (Key, &Sqe)> {
@@ -78,7 +76,13 @@ impl Waiting {
 
 impl Sq {
     pub(super) fn new(submitter: Submitter, cq_room: usize) -> Self {
-        Self { submitter, cancels: VecDeque::new(), waiting: VecDeque::new(), foreign_unarmed: true, cq_room }
+        Self {
+            submitter,
+            cancels: VecDeque::new(),
+            waiting: VecDeque::new(),
+            foreign_unarmed: true,
+            cq_room,
+        }
     }
 
     /// Whether `n` more SQEs fit into the SQ, and their completions into the CQ should they post at once.
@@ -98,7 +102,10 @@ impl Sq {
     pub(super) unsafe fn push(&mut self, sqe: &Sqe) {
         // SAFETY: the caller's promise is the same one.
         let pushed = unsafe { self.submitter.push(sqe) };
-        assert!(pushed.is_ok(), "has_room said that there is space in the SQ");
+        assert!(
+            pushed.is_ok(),
+            "has_room said that there is space in the SQ"
+        );
     }
 }
 
@@ -111,7 +118,10 @@ impl Uring {
         let Some(key) = self.submit_with(Arc::clone(&cell), meta, sqe) else {
             return;
         };
-        if cell.published(Address { ring: self.id, key: key.user_data() }) {
+        if cell.published(Address {
+            ring: self.id,
+            key: key.user_data(),
+        }) {
             self.cancel(key);
         }
     }
@@ -119,15 +129,26 @@ impl Uring {
     /// Takes an op of which only the caller and the driver know: gives it a slot and queues its SQE.
     ///
     /// `None` if it was refused; its completion then comes by the next reap.
-    pub(crate) fn submit_with(&self, cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>, sqe: Sqe) -> Option<Key> {
+    pub(crate) fn submit_with(
+        &self,
+        cell: Arc<dyn Cell>,
+        meta: Option<Arc<Meta>>,
+        sqe: Sqe,
+    ) -> Option<Key> {
         if self.closing.get() {
             self.refuse(cell, meta, None, Res::cancelled());
             return None;
         }
         self.note_explicit_cancel(cell.kind(), &sqe);
         let direct = self.make_room(1);
-        let key = self.insert(Entry { pushed: direct, ..Entry::new(cell, meta) })?;
-        let sqe = Sqe { user_data: key.user_data(), ..sqe };
+        let key = self.insert(Entry {
+            pushed: direct,
+            ..Entry::new(cell, meta)
+        })?;
+        let sqe = Sqe {
+            user_data: key.user_data(),
+            ..sqe
+        };
         let mut sq = self.sq.borrow_mut();
         if direct {
             // SAFETY: the slot keeps the cell, and with it everything the SQE points to, until the terminal CQE.
@@ -167,7 +188,12 @@ impl Uring {
         let mut next = None;
         for (index, cell) in cells.iter().enumerate().rev() {
             let entry = Entry::new(Arc::clone(cell), meta.cloned());
-            let entry = Entry { pushed: direct, next, linked: index > 0, ..entry };
+            let entry = Entry {
+                pushed: direct,
+                next,
+                linked: index > 0,
+                ..entry
+            };
             let Some(key) = self.insert(entry) else {
                 return self.refuse_chain(keys, &cells[..index], meta);
             };
@@ -194,7 +220,10 @@ impl Uring {
             }
         }
         for (cell, key) in cells.iter().zip(keys) {
-            if cell.published(Address { ring: self.id, key: key.user_data() }) {
+            if cell.published(Address {
+                ring: self.id,
+                key: key.user_data(),
+            }) {
                 self.cancel(key);
             }
         }
@@ -210,7 +239,12 @@ impl Uring {
             }
         }
         for cell in before {
-            self.refuse(Arc::clone(cell), meta.cloned(), None, Res::err(libc::ENOMEM));
+            self.refuse(
+                Arc::clone(cell),
+                meta.cloned(),
+                None,
+                Res::err(libc::ENOMEM),
+            );
         }
     }
 
@@ -249,13 +283,24 @@ impl Uring {
 
     /// Completes an op that will not be pushed, by the next reap.
     /// `key` is the slot that it had, if it had one.
-    pub(super) fn refuse(&self, cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>, key: Option<Key>, res: Res) {
-        self.refused.borrow_mut().push_back(Reaped::refused(cell, meta, key, res));
+    pub(super) fn refuse(
+        &self,
+        cell: Arc<dyn Cell>,
+        meta: Option<Arc<Meta>>,
+        key: Option<Key>,
+        res: Res,
+    ) {
+        self.refused
+            .borrow_mut()
+            .push_back(Reaped::refused(cell, meta, key, res));
     }
 
     /// Gives an op its slot. `None`: there is none left, the op was refused.
     fn insert(&self, entry: Entry) -> Option<Key> {
-        let task = self.recorder.as_ref().and(entry.meta.as_deref().map(Meta::id));
+        let task = self
+            .recorder
+            .as_ref()
+            .and(entry.meta.as_deref().map(Meta::id));
         if let Some(meta) = &entry.meta {
             meta.arm(self.shard);
         }
@@ -274,7 +319,11 @@ impl Uring {
         self.remote.set_live(table.slots.live());
         drop(table);
         if let Some(recorder) = &self.recorder {
-            recorder.record(EventKind::Submitted { task, op: key.user_data(), ring: self.shard });
+            recorder.record(EventKind::Submitted {
+                task,
+                op: key.user_data(),
+                ring: self.shard,
+            });
         }
         Some(key)
     }
@@ -399,7 +448,11 @@ impl Uring {
             if sq.submitter.pending() == 0 && !self.stale.get() {
                 return;
             }
-            let wait = if self.stale.get() { Wait::Reap } else { Wait::No };
+            let wait = if self.stale.get() {
+                Wait::Reap
+            } else {
+                Wait::No
+            };
             if self.enter(&mut sq, 0, wait) == Entered::Later || sq.submitter.pending() > 0 {
                 refusals += 1;
                 if refusals == ENTER_TRIES {
@@ -450,14 +503,17 @@ impl Uring {
         let before = sq.submitter.pending();
         let result = sq.submitter.enter(want, wait);
         self.counters.enters.add(1);
-        self.counters.submits.add(before.saturating_sub(sq.submitter.pending()) as u64);
+        self.counters
+            .submits
+            .add(before.saturating_sub(sq.submitter.pending()) as u64);
         let table = self.table.lock();
         let posted = table.cq_len();
         sq.cq_room = table.cq_room();
         drop(table);
         self.leftover.set(posted > 0);
         if wait != Wait::No {
-            self.stale.set(posted == 0 && sq.submitter.taskrun_pending());
+            self.stale
+                .set(posted == 0 && sq.submitter.taskrun_pending());
         }
         match result {
             Ok(_) => Entered::Done,
@@ -485,6 +541,10 @@ impl Uring {
     /// SQEs the kernel has not seen yet.
     pub(super) fn queued(&self) -> usize {
         let sq = self.sq.borrow();
-        sq.submitter.pending() + sq.cancels.len() + sq.waiting.len() + usize::from(sq.foreign_unarmed) + usize::from(self.stale.get())
+        sq.submitter.pending()
+            + sq.cancels.len()
+            + sq.waiting.len()
+            + usize::from(sq.foreign_unarmed)
+            + usize::from(self.stale.get())
     }
 }
