@@ -16,7 +16,15 @@ use crate::workspace;
 #[derive(Debug)]
 pub(crate) struct Copy {
     root: PathBuf,
-    files: Vec<PathBuf>,
+    files: Vec<File>,
+}
+
+/// A file as it was when the copy was made: edits of the original do not get into a copy in use.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    content: Vec<u8>,
+    modified: SystemTime,
 }
 
 impl Copy {
@@ -36,12 +44,10 @@ impl Copy {
             .split('\0')
             .filter(|name| !name.is_empty())
             .map(PathBuf::from);
-        let files: Vec<PathBuf> = names
-            .filter(|name| workspace::root().join(name).is_file())
-            .collect();
+        let files = names.filter_map(|name| File::read(name).transpose());
         let copy = Copy {
             root: at.to_path_buf(),
-            files,
+            files: files.collect::<Outcome<_>>()?,
         };
         copy.remove_strangers(&copy.root)?;
         copy.restore()?;
@@ -52,28 +58,10 @@ impl Copy {
         &self.root
     }
 
-    /// Makes every file equal to its original again.
+    /// Makes every file again what it was when the copy was made.
     pub(crate) fn restore(&self) -> Outcome {
         for file in &self.files {
-            let from = workspace::root().join(file);
-            let to = self.root.join(file);
-            let content = fs::read(&from).context(from.display())?;
-            let old = fs::read(&to).ok();
-            if old.as_ref() == Some(&content) {
-                continue;
-            }
-            if let Some(folder) = to.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::write(&to, content).context(to.display())?;
-            if old.is_none() {
-                // A fresh file keeps its time, so that artifacts built from the original count as built from it.
-                let time = fs::metadata(&from)?.modified().unwrap_or(SystemTime::now());
-                fs::File::options()
-                    .append(true)
-                    .open(&to)?
-                    .set_modified(time)?;
-            }
+            file.write(&self.root.join(&file.path))?;
         }
         Ok(())
     }
@@ -102,9 +90,42 @@ impl Copy {
             let short = path.strip_prefix(&self.root).unwrap_or(&path);
             if path.is_dir() {
                 self.remove_strangers(&path)?;
-            } else if self.files.iter().all(|file| file != short) {
+            } else if self.files.iter().all(|file| file.path != short) {
                 fs::remove_file(&path).context(path.display())?;
             }
+        }
+        Ok(())
+    }
+}
+
+impl File {
+    /// Reads a file of the checkout; none if git still lists it but it is gone.
+    fn read(path: PathBuf) -> Outcome<Option<File>> {
+        let from = workspace::root().join(&path);
+        if !from.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(File {
+            content: fs::read(&from).context(from.display())?,
+            modified: fs::metadata(&from)?.modified()?,
+            path,
+        }))
+    }
+
+    /// Writes it, if it is not there already.
+    fn write(&self, to: &Path) -> Outcome {
+        let old = fs::read(to).ok();
+        if old.as_ref() == Some(&self.content) {
+            return Ok(());
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(to, &self.content).context(to.display())?;
+        if old.is_none() {
+            // A fresh file keeps its time, so that artifacts built from the original count as built from it.
+            let file = fs::File::options().append(true).open(to)?;
+            file.set_modified(self.modified)?;
         }
         Ok(())
     }

@@ -32,7 +32,14 @@ pub(crate) fn run(mut args: Args) -> Outcome {
         ]);
         let status = tool.tee(|line| {
             if line.contains("iterations") {
-                printed.push(line.trim().to_owned());
+                // Libtest's own `test <name> ... ` stands before what the test prints first.
+                printed.push(
+                    line.rsplit(" ... ")
+                        .next()
+                        .unwrap_or(line)
+                        .trim()
+                        .to_owned(),
+                );
             }
         })?;
         if !status.success() {

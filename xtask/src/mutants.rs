@@ -33,9 +33,19 @@ pub(crate) fn run(mut args: Args) -> Outcome {
     bench.demand_green(&mutants)?;
     let mut survived = Vec::new();
     for mutant in &mutants {
-        let verdict = bench.try_mutant(mutant)?;
-        println!("{mutant:<44} {verdict}");
-        if verdict == Verdict::Survived {
+        // A patch that does not apply or compile any more shows nothing, which is as bad as one that nothing notices.
+        let killed = match bench.try_mutant(mutant) {
+            Ok(verdict) => {
+                println!("{mutant:<52} {verdict}");
+                verdict != Verdict::Survived
+            }
+            Err(fail) => {
+                println!("{mutant:<52} BROKEN: {fail}");
+                bench.copy.restore()?;
+                false
+            }
+        };
+        if !killed {
             survived.push(mutant.to_string());
         }
     }
@@ -48,7 +58,7 @@ pub(crate) fn run(mut args: Args) -> Outcome {
         return Ok(());
     }
     Err(Fail::new(format!(
-        "nothing noticed: {}",
+        "survived or broken: {}",
         survived.join(", ")
     )))
 }
@@ -172,9 +182,9 @@ impl Bench {
         self.copy
             .apply(&mutant.patch)
             .context(format!("{mutant} does not apply"))?;
-        let verdict = self.judge(mutant);
+        let verdict = self.judge(mutant)?;
         self.copy.restore()?;
-        verdict
+        Ok(verdict)
     }
 
     fn judge(&self, mutant: &Mutant) -> Outcome<Verdict> {
