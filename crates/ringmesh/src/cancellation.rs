@@ -225,9 +225,13 @@ impl State {
 }
 
 impl Drop for Node {
+    /// Leaves the parent, and goes on with a parent that nobody else has: step by step, as a chain may be longer than the
+    /// stack is deep.
     fn drop(&mut self) {
-        if let Some((parent, key)) = &self.parent {
-            parent.lock().children.remove(key);
+        let mut parent = self.parent.take();
+        while let Some((node, key)) = parent {
+            node.lock().children.remove(&key);
+            parent = Arc::into_inner(node).and_then(|mut node| node.parent.take());
         }
     }
 }

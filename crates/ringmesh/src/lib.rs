@@ -197,6 +197,7 @@ mod cancellation;
 mod join_set;
 pub mod prelude;
 pub mod signal;
+pub mod task;
 
 pub use cancellation::{CancellationToken, Cancelled, DropGuard};
 pub use join_set::{AbortHandle, JoinSet};
@@ -220,7 +221,7 @@ pub use {
 };
 
 #[doc(inline)]
-pub use ringmesh_sched::{coop, metrics, shard, task, time};
+pub use ringmesh_sched::{coop, metrics, shard, time};
 
 /// Channels, locks and semaphores: `tokio::sync`, which needs no tokio runtime.
 ///

@@ -74,3 +74,22 @@ fn guards_and_bounded_futures() {
         );
     });
 }
+
+#[test]
+fn a_chain_may_be_long() {
+    let root = CancellationToken::new();
+    let mut leaf = root.clone();
+    for _ in 0..200_000 {
+        leaf = leaf.child_token();
+    }
+    root.cancel();
+    assert!(leaf.is_cancelled());
+    drop(leaf);
+
+    // Not cancelled: the links are still there when the leaf goes.
+    let mut leaf = CancellationToken::new();
+    for _ in 0..200_000 {
+        leaf = leaf.child_token();
+    }
+    drop(leaf);
+}
