@@ -108,6 +108,10 @@ pub unsafe trait MultiOp: Send + Sync + Sized + 'static {
     #[doc(hidden)]
     fn orphan(&self, item: Self::Item);
 
+    /// An arming has ended because its stream was dropped or had it cancelled. Runs under no lock.
+    #[doc(hidden)]
+    fn gave_up(&self) {}
+
     /// Whether an item may replace the last undelivered one, which it is then merged into.
     #[doc(hidden)]
     fn merge(_last: &mut Self::Item, item: Self::Item) -> Option<Self::Item> {

@@ -7,12 +7,16 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{self, Ipv4Addr, SocketAddr, UdpSocket},
     os::{fd::OwnedFd, unix::net::UnixStream},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use futures_lite::future::poll_once;
 use ringmesh_op::{
     Op, SendBatch, SharedFd, any_buf, any_vec,
+    multishot::{AcceptMulti, Multi},
     ops::{
         Accept, AsyncCancel, Bind, Connect, Drawer, Listen, PollAdd, Recv, RecvMsg, Send, SendMsg,
         Shutdown, Socket,
@@ -403,11 +407,15 @@ fn the_last_handle_cancels_and_the_peer_sees_the_end() {
 }
 
 #[derive(Default)]
-struct Parked(Mutex<Vec<(OwnedFd, Option<SockAddr>)>>);
+struct Parked(Mutex<Vec<(OwnedFd, Option<SockAddr>)>>, AtomicUsize);
 
 impl Drawer for Parked {
     fn put(&self, connection: OwnedFd, peer: Option<SockAddr>) {
         self.0.lock().unwrap().push((connection, peer));
+    }
+
+    fn ended(&self) {
+        self.1.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -438,6 +446,51 @@ fn a_dropped_accept_parks_the_connection_that_still_came() {
             .await
             .unwrap();
         assert_eq!(&data[..n], b"hello");
+    });
+}
+
+#[test]
+fn the_drawer_hears_of_accepts_that_ended_without_a_connection() {
+    on_shard(async {
+        let (listener, addr) = tcp_listener().await;
+        let drawer = Arc::new(Parked::default());
+        let mut accept = Op::new(Accept::with_drawer(&listener, drawer.clone()));
+        assert!(poll_once(&mut accept).await.is_none());
+        submitted().await;
+        drop(accept);
+        quiesce().await;
+        assert_eq!(drawer.1.load(Ordering::Relaxed), 1);
+        let mut accepts = Multi::new(AcceptMulti::new(&listener, Some(drawer.clone())));
+        assert!(poll_once(accepts.next()).await.is_none());
+        submitted().await;
+        accepts.request_cancel();
+        quiesce().await;
+        assert_eq!(drawer.1.load(Ordering::Relaxed), 2);
+        assert!(poll_once(accepts.next()).await.is_none());
+        submitted().await;
+        drop(accepts);
+        quiesce().await;
+        assert_eq!(drawer.1.load(Ordering::Relaxed), 3);
+
+        // The fact behind it: the first accept is woken, cancelled before it takes the connection, and the second sleeps on
+        // beside it, until it is told to ask anew.
+        let mut first = Op::new(Accept::with_drawer(&listener, drawer.clone()));
+        let mut second = Op::new(Accept::new(&listener));
+        assert!(poll_once(&mut first).await.is_none());
+        assert!(poll_once(&mut second).await.is_none());
+        submitted().await;
+        let _client = net::TcpStream::connect(addr.as_socket().unwrap()).unwrap();
+        drop(first);
+        wait_until(|| {
+            drawer.1.load(Ordering::Relaxed) == 4 || !drawer.0.lock().unwrap().is_empty()
+        })
+        .await;
+        if drawer.0.lock().unwrap().is_empty() {
+            match second.cancel().await {
+                Ok(_) => {}
+                Err(_) => drop(op(Accept::new(&listener)).await.unwrap()),
+            }
+        }
     });
 }
 

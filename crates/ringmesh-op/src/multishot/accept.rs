@@ -101,6 +101,12 @@ unsafe impl MultiOp for AcceptMulti {
         }
     }
 
+    fn gave_up(&self) {
+        if let Some(drawer) = &self.drawer {
+            drawer.ended();
+        }
+    }
+
     fn fd(&self) -> &FdRef {
         &self.fd
     }

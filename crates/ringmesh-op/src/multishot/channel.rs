@@ -309,7 +309,7 @@ unsafe impl<T: MultiOp> Cell for Channel<T> {
             // replaced only before the next, after the terminal CQE of this one.
             unsafe { self.op.item(&place, done.res) }
         });
-        let (unwanted, waker, pause, abandoned) = {
+        let (unwanted, waker, pause, abandoned, gave_up) = {
             let mut inner = self.inner.lock();
             let unwanted = item.and_then(|item| inner.queue(item));
             let mut pause = None;
@@ -318,7 +318,14 @@ unsafe impl<T: MultiOp> Cell for Channel<T> {
             } else if inner.queue.len() > inner.limit {
                 pause = inner.cancel();
             }
-            (unwanted, inner.waker.take(), pause, inner.abandoned)
+            let gave_up = inner.abandoned || inner.cancel;
+            (
+                unwanted,
+                inner.waker.take(),
+                pause,
+                inner.abandoned,
+                gave_up,
+            )
         };
         if let Some(item) = unwanted {
             wake::quietly(|| self.op.orphan(item));
@@ -328,6 +335,9 @@ unsafe impl<T: MultiOp> Cell for Channel<T> {
         }
         if let Some(at) = pause {
             driver::cancel_at(at);
+        }
+        if gave_up && !done.more {
+            wake::quietly(|| self.op.gave_up());
         }
         if abandoned && !done.more {
             Next::Orphaned

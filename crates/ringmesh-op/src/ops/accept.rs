@@ -17,6 +17,9 @@
 //! **When dropped in flight.** A cancel is sent, but a connection may have been taken before it arrives. It goes into
 //! the [`Drawer`] that was given to [`Accept::with_drawer`], from which the listener's next accept takes it (P3);
 //! without a drawer it is closed.
+//! An accept that ends without a connection tells the drawer so, because of a kernel fact (6.18): of several accepts that
+//! wait on one listener a connection wakes one (`EPOLLEXCLUSIVE`), and if that one is cancelled before it got to take the
+//! connection, the others sleep on beside it. Whoever waits must then ask anew ([`Drawer::ended`]).
 
 use std::{fmt, io, os::fd::OwnedFd, sync::Arc};
 
@@ -36,6 +39,13 @@ pub trait Drawer: Send + Sync + 'static {
     /// Called where the completion was reaped or where the future was dropped, under no lock of this crate: it may
     /// wake tasks, and must not block.
     fn put(&self, connection: OwnedFd, peer: Option<SockAddr>);
+
+    /// An accept that nobody awaits any more has ended without a connection, or a multishot accept has given up.
+    ///
+    /// It may have eaten the wake-up of one that is still in the backlog: the kernel wakes a single waiting accept
+    /// (`EPOLLEXCLUSIVE`), and a cancel that is faster than that accept's task work leaves the others asleep (seen on
+    /// 6.18). Whoever else waits on the listener must issue its accept anew.
+    fn ended(&self) {}
 }
 
 /// Accepts one connection.
@@ -96,11 +106,11 @@ unsafe impl OpCode for Accept {
 
     unsafe fn orphan(self, res: Res) {
         // SAFETY: as in `complete`.
-        let Ok(connection) = (unsafe { new_fd(res) }) else {
-            return;
-        };
-        if let Some(drawer) = self.drawer {
-            drawer.put(connection, Some(self.peer.into_addr()));
+        let connection = unsafe { new_fd(res) };
+        let Some(drawer) = self.drawer else { return };
+        match connection {
+            Ok(connection) => drawer.put(connection, Some(self.peer.into_addr())),
+            Err(_) => drawer.ended(),
         }
     }
 
