@@ -238,3 +238,171 @@ unsafe impl<T: OpCode> Cell for Oneshot<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering::Relaxed},
+        task::Waker,
+    };
+
+    use super::*;
+    use crate::fd::FdRef;
+
+    /// An op that is submitted again as often as it is told to, and counts who gets it in the end.
+    struct Probe {
+        again: u32,
+        orphaned: Arc<AtomicUsize>,
+    }
+
+    // SAFETY: its SQE points to nothing.
+    unsafe impl OpCode for Probe {
+        type Output = i32;
+        const NAME: &'static str = "probe";
+        const KIND: u8 = 0;
+
+        fn sqe(&mut self) -> Sqe {
+            Sqe::default()
+        }
+
+        unsafe fn complete(self, res: Res) -> i32 {
+            res.result
+        }
+
+        unsafe fn orphan(self, _res: Res) {
+            self.orphaned.fetch_add(1, Relaxed);
+        }
+
+        fn resume(&mut self, res: Res) -> Resume {
+            if self.again == 0 {
+                return Resume::Done(res);
+            }
+            self.again -= 1;
+            Resume::Again
+        }
+
+        fn fd(&self) -> Option<&FdRef> {
+            None
+        }
+    }
+
+    fn cell(again: u32) -> (Arc<Oneshot<Probe>>, Arc<AtomicUsize>) {
+        let orphaned = Arc::new(AtomicUsize::new(0));
+        let op = Probe {
+            again,
+            orphaned: Arc::clone(&orphaned),
+        };
+        let cell = Oneshot::waiting(op, &Context::from_waker(Waker::noop()), false);
+        (Arc::new(cell), orphaned)
+    }
+
+    fn terminal(result: i32) -> Completion {
+        Completion {
+            res: Res::new(result),
+            more: false,
+            cancelled: false,
+            closing: false,
+        }
+    }
+
+    /// Completes with `done` until the cell is content, and says how often it was submitted again.
+    fn complete(cell: &Arc<Oneshot<Probe>>, done: Completion) -> usize {
+        for again in 0..1000 {
+            match Arc::clone(cell).on_cqe(done) {
+                Next::Again(_) => {}
+                Next::Done | Next::Orphaned => return again,
+            }
+        }
+        panic!("it is repeated for ever");
+    }
+
+    fn result(cell: &Oneshot<Probe>) -> i32 {
+        match cell.poll(&Context::from_waker(Waker::noop())) {
+            Outcome::Done(_, res) => res.result,
+            Outcome::Pending => panic!("it has completed"),
+        }
+    }
+
+    #[test]
+    fn a_cancel_that_nobody_asked_for_is_repeated_three_times_and_then_reported() {
+        let (cell, _) = cell(0);
+        assert_eq!(
+            complete(&cell, terminal(-libc::ECANCELED)),
+            usize::from(SPURIOUS_MAX)
+        );
+        assert_eq!(result(&cell), -libc::ECANCELED);
+    }
+
+    #[test]
+    fn a_cancel_that_somebody_asked_for_is_reported_at_once() {
+        let (asked, _) = cell(0);
+        let _address = asked.request_cancel();
+        assert_eq!(complete(&asked, terminal(-libc::ECANCELED)), 0);
+
+        let (slot, _) = cell(0);
+        let done = Completion {
+            cancelled: true,
+            ..terminal(-libc::ECANCELED)
+        };
+        assert_eq!(complete(&slot, done), 0);
+
+        let (closing, _) = cell(9);
+        let done = Completion {
+            closing: true,
+            ..terminal(-libc::EINTR)
+        };
+        assert_eq!(complete(&closing, done), 0);
+    }
+
+    #[test]
+    fn an_interrupted_op_is_repeated_as_long_as_it_says_so_and_not_for_ever() {
+        let (some, _) = cell(5);
+        assert_eq!(complete(&some, terminal(-libc::EINTR)), 5);
+        let (endless, _) = cell(u32::MAX);
+        assert_eq!(
+            complete(&endless, terminal(-512)),
+            usize::from(INTERRUPTED_MAX)
+        );
+        match endless.poll(&Context::from_waker(Waker::noop())) {
+            Outcome::Done(_, res) => {
+                assert_eq!(res.io().unwrap_err().raw_os_error(), Some(libc::ECANCELED))
+            }
+            Outcome::Pending => panic!("it has completed"),
+        }
+    }
+
+    #[test]
+    fn a_dropped_op_is_not_repeated_and_its_orphan_handler_runs_once() {
+        let (cell, orphaned) = cell(9);
+        assert_eq!(cell.orphan(), None, "it was never pushed");
+        assert_eq!(cell.sqe(1).map(|sqe| sqe.opcode), None, "and will not be");
+        assert_eq!(complete(&cell, terminal(-libc::EINTR)), 0);
+        assert_eq!(orphaned.load(Relaxed), 1);
+        drop(cell);
+        assert_eq!(orphaned.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn a_result_that_comes_before_its_notification_is_kept() {
+        const NOTIF: u32 = 1 << 3;
+        let (cell, _) = cell(0);
+        let first = Completion {
+            more: true,
+            ..terminal(77)
+        };
+        assert!(matches!(Arc::clone(&cell).on_cqe(first), Next::Done));
+        assert!(matches!(
+            cell.poll(&Context::from_waker(Waker::noop())),
+            Outcome::Pending
+        ));
+        let last = Completion {
+            res: Res {
+                result: 0,
+                flags: NOTIF,
+            },
+            ..terminal(0)
+        };
+        assert_eq!(complete(&cell, last), 0);
+        assert_eq!(result(&cell), 77);
+    }
+}

@@ -173,3 +173,99 @@ impl Slots {
         self.live
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ringmesh_sys::Sqe;
+
+    use super::*;
+    use crate::{
+        cell::{Completion, Next},
+        state::Address,
+    };
+
+    struct Dummy;
+
+    // SAFETY: it is never submitted.
+    unsafe impl Cell for Dummy {
+        fn kind(&self) -> u8 {
+            7
+        }
+
+        fn sqe(&self, _ring: u32) -> Option<Sqe> {
+            None
+        }
+
+        fn published(&self, _at: Address) -> bool {
+            false
+        }
+
+        fn on_cqe(self: Arc<Self>, _done: Completion) -> Next {
+            Next::Done
+        }
+
+        fn on_leak(&self) {}
+    }
+
+    fn entry() -> Entry {
+        Entry::new(Arc::new(Dummy), None)
+    }
+
+    fn insert(slots: &mut Slots) -> Key {
+        slots
+            .insert(entry())
+            .unwrap_or_else(|_| panic!("there is room"))
+    }
+
+    #[test]
+    fn a_freed_slot_is_used_again_under_a_new_generation() {
+        let mut slots = Slots::new();
+        let first = insert(&mut slots);
+        assert!(slots.remove(first).is_some());
+        let second = insert(&mut slots);
+        assert_eq!(second.index(), first.index());
+        assert_ne!(second, first);
+        assert!(slots.get_mut(first).is_none());
+        assert!(slots.remove(first).is_none());
+        assert_eq!(slots.live(), 1);
+        assert_eq!(slots.keys(), [second]);
+    }
+
+    #[test]
+    fn a_generation_that_wraps_skips_the_key_zero() {
+        let mut slots = Slots::new();
+        let first = insert(&mut slots);
+        slots.slots[first.index()].generation = u32::MAX;
+        let last = Key::new(first.index(), 7, u32::MAX);
+        assert!(slots.remove(last).is_some());
+        assert_eq!(insert(&mut slots).generation(), 1);
+    }
+
+    #[test]
+    fn a_key_of_another_kind_or_beyond_the_table_finds_nothing() {
+        let mut slots = Slots::new();
+        let key = insert(&mut slots);
+        assert!(slots.get_mut(key.with_kind(8)).is_none());
+        assert!(slots.get_mut(Key::new(1000, 7, 1)).is_none());
+        assert_eq!(
+            slots.target_mut(key.with_kind(0xE1)).map(|(key, _)| key),
+            Some(key)
+        );
+    }
+
+    #[test]
+    fn what_was_pushed_is_never_freed() {
+        let kept = Arc::new(Dummy);
+        let waiting = Arc::new(Dummy);
+        let mut slots = Slots::new();
+        let pushed = Entry {
+            pushed: true,
+            ..Entry::new(kept.clone(), None)
+        };
+        assert!(slots.insert(pushed).is_ok());
+        assert!(slots.insert(Entry::new(waiting.clone(), None)).is_ok());
+        drop(slots);
+        assert_eq!(Arc::strong_count(&kept), 2);
+        assert_eq!(Arc::strong_count(&waiting), 1);
+    }
+}

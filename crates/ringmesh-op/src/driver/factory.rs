@@ -134,7 +134,7 @@ impl PreparedRing {
             config: self.config,
             counters: seat.counters,
             recorder: seat.recorder,
-            sq: RefCell::new(Sq::new(submitter, table.cq_room())),
+            sq: RefCell::new(Sq::new(submitter, entries, table.cq_room())),
             table: Arc::new(Mutex::new(table)),
             refused: RefCell::new(VecDeque::new()),
             retry: RefCell::new(Vec::new()),

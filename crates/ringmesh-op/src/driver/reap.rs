@@ -141,12 +141,13 @@ impl Uring {
             let mut batch = self.batch.take();
             let emptied = self.take_batch(&mut batch, BATCH.min(budget - done));
             done += batch.len();
+            // Before the deliveries: one of them may enter, and find completions again.
+            self.leftover.set(!emptied);
             // The lock is released and nothing is borrowed: from here on foreign code may run.
             for reaped in batch.drain(..) {
                 self.deliver(reaped);
             }
             self.batch.set(batch);
-            self.leftover.set(!emptied);
             if emptied {
                 break;
             }

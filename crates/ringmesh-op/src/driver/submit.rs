@@ -16,6 +16,7 @@ use crate::{
     opcode::Res,
     slots::{Entry, Slots},
     state::Address,
+    wake,
 };
 
 /// How often an enter that the kernel refused is repeated before the loop goes on without it. Picked.
@@ -32,6 +33,7 @@ pub(super) struct Sq {
     pub(super) foreign_unarmed: bool,
     /// Free CQ entries after the last look.
     pub(super) cq_room: usize,
+    entries: usize,
 }
 
 /// Something that waits for room.
@@ -75,8 +77,9 @@ impl Waiting {
 }
 
 impl Sq {
-    pub(super) fn new(submitter: Submitter, cq_room: usize) -> Self {
+    pub(super) fn new(submitter: Submitter, entries: usize, cq_room: usize) -> Self {
         Self {
+            entries,
             submitter,
             cancels: VecDeque::new(),
             waiting: VecDeque::new(),
@@ -87,7 +90,8 @@ impl Sq {
 
     /// Whether `n` more SQEs fit into the SQ, and their completions into the CQ should they post at once.
     fn has_room(&self, n: usize) -> bool {
-        self.submitter.space() >= n && self.submitter.pending() + n <= self.cq_room
+        let after = self.submitter.pending() + n;
+        after <= self.entries && after <= self.cq_room
     }
 
     fn has_backlog(&self) -> bool {
@@ -112,7 +116,10 @@ impl Sq {
 impl Uring {
     /// Takes an op that other threads may drop or cancel at the same time.
     pub(crate) fn submit_cell(&self, cell: Arc<dyn Cell>, meta: Option<Arc<Meta>>) {
-        let Some(sqe) = cell.sqe(self.id) else {
+        let mut sqe = None;
+        // It asks the buffer for its pointer, which is a user's code where the buffer's type is.
+        wake::quietly(|| sqe = cell.sqe(self.id));
+        let Some(sqe) = sqe else {
             return self.refuse(cell, meta, None, Res::cancelled());
         };
         let Some(key) = self.submit_with(Arc::clone(&cell), meta, sqe) else {

@@ -16,36 +16,36 @@ use std::{
 use ringmesh_op::{Op, SharedFd, ops::Recv};
 
 /// A connected pair: our end, as ops take it, and the peer's.
-pub fn pair() -> (SharedFd, UnixStream) {
+pub(crate) fn pair() -> (SharedFd, UnixStream) {
     let (ours, theirs) = UnixStream::pair().expect("a socket pair");
     (SharedFd::new(ours.into()), theirs)
 }
 
 /// A receive of up to 64 bytes.
-pub fn recv(fd: &SharedFd) -> Op<Recv<Vec<u8>>> {
+pub(crate) fn recv(fd: &SharedFd) -> Op<Recv<Vec<u8>>> {
     Op::new(Recv::new(fd, Vec::with_capacity(64)))
 }
 
 /// Polls once, with the waker of the calling task, and says whether it is still pending.
-pub async fn arm<F: Future + Unpin>(future: &mut F) -> bool {
+pub(crate) async fn arm<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await
 }
 
 /// Polls once with this waker.
-pub fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
+pub(crate) fn poll_with<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(waker))
 }
 
 /// A waker that counts its wakes.
 #[derive(Debug, Default)]
-pub struct Count(AtomicUsize);
+pub(crate) struct Count(AtomicUsize);
 
 impl Count {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    pub fn wakes(&self) -> usize {
+    pub(crate) fn wakes(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -57,7 +57,7 @@ impl Wake for Count {
 }
 
 /// Open descriptors of this process.
-pub fn open_fds() -> usize {
+pub(crate) fn open_fds() -> usize {
     // The one that reads the directory is not counted.
     std::fs::read_dir("/proc/self/fd").expect("/proc").count() - 1
 }
