@@ -1,4 +1,9 @@
 //! The reading side of a [`PollIo`](super::PollIo): bytes read ahead, and the read under way.
+//!
+//! Tried and not taken: a multishot receive into the shard's provided buffers. It holds no buffer while the stream is
+//! quiet and costs 5 to 10 % less CPU a request, but in the demo (64 connections, two shards) it served 104,000 requests
+//! where this serves 125,000: the completions of a connection stay with the ring where it was armed first, so a
+//! connection that was stolen must be stolen again for each request, while a read that is made anew goes where its task is.
 
 use std::future::Future;
 use std::io;
