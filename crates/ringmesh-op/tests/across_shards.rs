@@ -49,10 +49,10 @@ fn an_op_polled_on_another_shard_completes_on_the_ring_that_took_it() {
                 let mut op = recv(&fd);
                 assert!(arm(&mut op).await);
                 assert_eq!(shard::current(), Some(shard_id(0)));
-                op
+                Some(op)
             }
         });
-        let mut op = armed.await.unwrap();
+        let mut op = armed.await.unwrap().unwrap();
         let key = op.key().expect("it is in flight").user_data();
 
         let moved = spawn_local_on(shard_id(1), move || async move {

@@ -145,7 +145,7 @@ fn ops_dropped_on_their_way_to_a_shard_are_cancelled_or_never_pushed() {
                         _ => kept.push(op),
                     }
                     if kept.len() > 16 {
-                        kept.swap_remove((random as usize / 7) % 16);
+                        drop(kept.swap_remove((random as usize / 7) % 16));
                     }
                 }
             });
