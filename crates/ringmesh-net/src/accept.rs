@@ -41,6 +41,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
 use parking_lot::Mutex;
@@ -90,15 +91,7 @@ impl Acceptor {
     }
 
     fn op(&self) -> Op<Accept> {
-        Op::new(Accept::with_drawer(&self.fd, self.drawer()))
-    }
-
-    fn multi(&self) -> Multi<AcceptMulti> {
-        Multi::new(AcceptMulti::new(&self.fd, Some(self.drawer()))).with_limit(self.limit)
-    }
-
-    fn drawer(&self) -> Arc<dyn Drawer> {
-        self.shelf.clone()
+        Op::new(Accept::with_drawer(&self.fd, self.shelf.clone()))
     }
 }
 
@@ -223,6 +216,10 @@ impl Drawer for Shelf {
         drop(inner);
         wake_all(waiting);
     }
+
+    fn ended(&self) {
+        self.announce();
+    }
 }
 
 fn wake_all(waiting: Vec<Waker>) {
@@ -341,15 +338,60 @@ impl<A: Deref<Target = Acceptor>> fmt::Debug for Accepting<A> {
 pub(crate) struct Arriving<A: Deref<Target = Acceptor>> {
     acceptor: A,
     multi: Multi<AcceptMulti>,
+    renewal: Arc<Renewal>,
     ticket: Ticket,
     /// Was told to ask again; see [`Accepting`].
     asked: bool,
 }
 
+/// The drawer of one multishot accept: it knows which of its ends are no news.
+struct Renewal {
+    shelf: Arc<Shelf>,
+    /// The request was cancelled in order to be armed anew: that looks at the backlog by itself. Announcing it
+    /// would make two streams renew each other for ever.
+    under_way: AtomicBool,
+}
+
+impl Renewal {
+    /// Makes the multishot look at the backlog.
+    fn begin(&self, multi: &Multi<AcceptMulti>) {
+        // A request that is not armed looks when it is armed next.
+        if multi.is_armed() {
+            // Relaxed: the cancel's way to the ring and back orders it before the end.
+            self.under_way.store(true, Ordering::Relaxed);
+            multi.request_cancel();
+        }
+    }
+
+    /// The stream goes away: nobody will arm the request again.
+    fn abandon(&self) {
+        self.under_way.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Drawer for Renewal {
+    fn put(&self, connection: OwnedFd, peer: Option<SockAddr>) {
+        self.shelf.put(connection, peer);
+    }
+
+    fn ended(&self) {
+        // If the stream is dropped at this moment, its own announcement makes up for the one left out here.
+        if !self.under_way.swap(false, Ordering::Relaxed) {
+            self.shelf.announce();
+        }
+    }
+}
+
 impl<A: Deref<Target = Acceptor>> Arriving<A> {
     pub(crate) fn new(acceptor: A) -> Self {
+        let renewal = Arc::new(Renewal {
+            shelf: acceptor.shelf.clone(),
+            under_way: AtomicBool::new(false),
+        });
+        let op = AcceptMulti::new(&acceptor.fd, Some(renewal.clone()));
         Self {
-            multi: acceptor.multi(),
+            multi: Multi::new(op).with_limit(acceptor.limit),
+            renewal,
             acceptor,
             ticket: None,
             asked: false,
@@ -364,8 +406,7 @@ impl<A: Deref<Target = Acceptor>> Arriving<A> {
             let (fd, peer) = match self.acceptor.shelf.take(&mut self.ticket, cx) {
                 Taken::Connection(fd, peer) => (fd, peer),
                 Taken::AskAgain => {
-                    // It arms itself again, and looks at the backlog then.
-                    self.multi.request_cancel();
+                    self.renewal.begin(&self.multi);
                     self.asked = true;
                     continue;
                 }
@@ -385,7 +426,8 @@ impl<A: Deref<Target = Acceptor>> Arriving<A> {
 
 impl<A: Deref<Target = Acceptor>> Drop for Arriving<A> {
     fn drop(&mut self) {
-        // Then the multishot is dropped, and its undelivered connections go to the drawer and to other accepts.
+        // Then the multishot is dropped: its undelivered connections, and the news of its end, are for others.
+        self.renewal.abandon();
         self.acceptor.shelf.unregister(&mut self.ticket);
         if self.asked {
             self.acceptor.shelf.announce();

@@ -51,7 +51,7 @@ macro_rules! stream_methods {
             ///
             /// One request to the kernel serves any number of calls, and no memory is set aside for a peer
             /// that is silent: the way to read from many connections. The bytes go back to the kernel when
-            /// the [`Lease`] is dropped. The request stays with the stream between calls and receives ahead,
+            /// the [`Lease`](crate::Lease) is dropped. The request stays with the stream between calls and receives ahead,
             /// a few leases at most; other ways to read get those bytes first.
             ///
             /// # Cancel safety
@@ -75,7 +75,7 @@ macro_rules! stream_methods {
             ///
             /// A future that is dropped after the stream has accepted its bytes does not take them back:
             /// they are sent, whole and in order. Before that nothing of them is sent. To know which, use
-            /// [`cancel`](Write::cancel).
+            /// [`cancel`](crate::Write::cancel).
             pub fn write<B: IoBuf>(&self, buf: B) -> Write<'_, B> {
                 Write(Writing::new(&*self.socket, buf, false))
             }

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kit::{poll_now, run, unhung, until};
 use ringmesh_net::{TcpListener, TcpStream};
 use ringmesh_op::ShardId;
+use ringmesh_sched::time::timeout;
 use ringmesh_sched::{spawn_local_on, yield_now};
 
 /// The three-way handshake is done when this returns, so an accept that is in the kernel has its connection.
@@ -53,6 +54,60 @@ fn an_accept_dropped_before_the_connection_comes_eats_nothing() {
             drop(accept);
             let client = knock(addr);
             let (_, peer) = unhung(listener.accept()).await.unwrap();
+            assert_eq!(peer, client.local_addr().unwrap(), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_waiter_that_is_armed_already_gets_a_dropped_accepts_connection() {
+    run(1, async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        for round in 0..100 {
+            let mut first = listener.accept();
+            let mut second = listener.accept();
+            assert!(poll_now(&mut first).await.is_none());
+            assert!(poll_now(&mut second).await.is_none());
+            for _ in 0..round % 4 {
+                yield_now().await;
+            }
+            let client = knock(addr); // The kernel gives it to the op that waits longest.
+            drop(first);
+            let (_, peer) = unhung(second).await.unwrap();
+            assert_eq!(peer, client.local_addr().unwrap(), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn a_waiter_on_another_shard_gets_a_dropped_accepts_connection() {
+    run(2, async {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let addr = listener.local_addr().unwrap();
+        for round in 0..50 {
+            let mut first = listener.accept();
+            assert!(poll_now(&mut first).await.is_none());
+            for _ in 0..round % 4 {
+                yield_now().await;
+            }
+            let armed = Arc::new(AtomicBool::new(false));
+            let there = {
+                let (listener, armed) = (listener.clone(), armed.clone());
+                spawn_local_on(ShardId::new(1), move || async move {
+                    let mut second = listener.accept();
+                    let early = poll_now(&mut second).await;
+                    armed.store(true, Ordering::Release);
+                    match early {
+                        Some(accepted) => accepted,
+                        None => second.await,
+                    }
+                })
+            };
+            until(|| armed.load(Ordering::Acquire)).await;
+            let client = knock(addr);
+            drop(first);
+            let (_, peer) = unhung(there).await.unwrap().unwrap();
             assert_eq!(peer, client.local_addr().unwrap(), "round {round}");
         }
     });
@@ -239,5 +294,162 @@ fn into_std_fails_while_an_accept_is_in_flight() {
             yield_now().await;
         };
         assert_eq!(plain.local_addr().unwrap(), addr);
+    });
+}
+
+/// Accepts with random patience on two shards: every connection is accepted exactly once.
+fn impatient_accepts_lose_nothing(seed: u64) {
+    const CLIENTS: usize = 200;
+    run(2, async move {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let addr = listener.local_addr().unwrap();
+        let accepted = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let tasks: Vec<_> = (0..6u64)
+            .map(|id| {
+                let (listener, accepted) = (listener.clone(), accepted.clone());
+                ringmesh_sched::spawn_local_on(
+                    ShardId::new((id % 2) as usize),
+                    move || async move {
+                        let mut random = kit::Random::new(seed * 10 + id);
+                        while accepted.lock().unwrap().len() < CLIENTS {
+                            let patience = std::time::Duration::from_micros(random.below(400));
+                            let got = match id {
+                                // One that is patient: it must not sleep through what others left.
+                                0 => {
+                                    let long = std::time::Duration::from_millis(200);
+                                    timeout(long, listener.accept()).await.ok()
+                                }
+                                1 => {
+                                    let mut incoming = listener.incoming();
+                                    let next = timeout(patience, incoming.next()).await.ok();
+                                    next.map(|got| got.map(|got| got.expect("the listener lives")))
+                                }
+                                _ => timeout(patience, listener.accept()).await.ok(),
+                            };
+                            if let Some(got) = got {
+                                accepted.lock().unwrap().push(got.unwrap().1);
+                            }
+                        }
+                    },
+                )
+            })
+            .collect();
+        let clients = ringmesh_sched::spawn_blocking(move || {
+            let mut random = kit::Random::new(seed);
+            (0..CLIENTS)
+                .map(|_| {
+                    if random.below(3) == 0 {
+                        std::thread::sleep(std::time::Duration::from_micros(random.below(500)));
+                    }
+                    knock(addr)
+                })
+                .collect::<Vec<_>>()
+        });
+        let clients = unhung(clients).await.unwrap();
+        for task in tasks {
+            unhung(task).await.unwrap();
+        }
+        let mut got = accepted.lock().unwrap().clone();
+        got.sort();
+        let mut wanted: Vec<_> = clients.iter().map(|c| c.local_addr().unwrap()).collect();
+        wanted.sort();
+        assert!(got == wanted, "seed {seed}: {} accepted", got.len());
+    });
+}
+
+#[test]
+fn impatient_accepts_on_two_shards_lose_no_connection() {
+    for seed in 1..=4 {
+        impatient_accepts_lose_nothing(seed);
+    }
+}
+
+#[test]
+fn a_patient_accept_does_not_sleep_through_what_impatient_ones_left() {
+    run(2, async {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let addr = listener.local_addr().unwrap();
+        for round in 0..100 {
+            // Several are dropped at once, so several wake-ups may be eaten at once.
+            let mut dropped: Vec<_> = (0..3).map(|_| listener.accept()).collect();
+            for accept in &mut dropped {
+                assert!(poll_now(accept).await.is_none());
+            }
+            let mut patient: Vec<_> = (0..3).map(|_| listener.accept()).collect();
+            for accept in &mut patient {
+                assert!(poll_now(accept).await.is_none());
+            }
+            for _ in 0..round % 4 {
+                yield_now().await;
+            }
+            let clients: Vec<_> = (0..3).map(|_| knock(addr)).collect();
+            drop(dropped);
+            let mut wanted: Vec<_> = clients.iter().map(|c| c.local_addr().unwrap()).collect();
+            for accept in patient {
+                let (_, peer) = unhung(accept).await.unwrap();
+                wanted.retain(|addr| *addr != peer);
+            }
+            assert!(wanted.is_empty(), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn dropping_incoming_wakes_a_patient_accept() {
+    run(1, async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        for round in 0..50 {
+            let mut incoming = listener.incoming();
+            assert!(poll_now(&mut incoming.next()).await.is_none());
+            let mut patient = listener.accept();
+            assert!(poll_now(&mut patient).await.is_none());
+            for _ in 0..round % 4 {
+                yield_now().await;
+            }
+            let client = knock(addr);
+            drop(incoming);
+            let (_, peer) = unhung(patient).await.unwrap();
+            assert_eq!(peer, client.local_addr().unwrap(), "round {round}");
+        }
+    });
+}
+
+#[test]
+fn streams_that_are_told_to_ask_again_do_not_keep_each_other_busy() {
+    run(1, async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (mut one, mut two) = (listener.incoming(), listener.incoming());
+        assert!(poll_now(&mut one.next()).await.is_none());
+        assert!(poll_now(&mut two.next()).await.is_none());
+        let cancels = || ringmesh_op::Handle::current().metrics().total().cancels;
+        for offset in 0..4 {
+            // Its end without a connection makes one of the streams look at the backlog, once.
+            let mut accept = listener.accept();
+            assert!(poll_now(&mut accept).await.is_none());
+            yield_now().await;
+            drop(accept);
+            let before = cancels();
+            for turn in 0..400 {
+                // In turns, so that it is always the armed one that hears of the other's end.
+                let streams = match (turn + offset) % 2 {
+                    0 => [&mut one, &mut two],
+                    _ => [&mut two, &mut one],
+                };
+                for stream in streams {
+                    assert!(poll_now(&mut stream.next()).await.is_none());
+                }
+                yield_now().await;
+            }
+            assert!(cancels() - before < 20, "cancels go on");
+        }
+        // Both still work.
+        let client = knock(addr);
+        let arrived =
+            futures_lite::future::or(async { one.next().await.unwrap().unwrap().1 }, async {
+                two.next().await.unwrap().unwrap().1
+            });
+        assert_eq!(unhung(arrived).await, client.local_addr().unwrap());
     });
 }
