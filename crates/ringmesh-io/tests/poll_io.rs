@@ -262,6 +262,23 @@ fn a_write_that_keeps_waking_itself_neither_spins_for_ever_nor_stops() {
 }
 
 #[test]
+fn a_write_that_panics_has_failed_and_leaves_nobody_waiting() {
+    let (source, mut io, counter) = gated();
+    source.panic_once();
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = write(&mut io, b"bytes", &counter);
+    }));
+    assert!(panic.is_err());
+    assert_eq!(
+        ready(flush(&mut io, &counter)).unwrap_err().kind(),
+        io::ErrorKind::Other
+    );
+    ready(write(&mut io, b"again", &counter)).unwrap();
+    source.let_go(Ok(usize::MAX));
+    ready(flush(&mut io, &counter)).unwrap();
+}
+
+#[test]
 fn one_read_is_under_way_and_belongs_to_no_poll() {
     let (source, mut io, counter) = gated();
     let waker = Waker::from(counter.clone());

@@ -178,7 +178,13 @@ impl<S: PollSource> Outlet<S> {
     }
 
     /// Polls the write, and those that follow, until one has to wait. The stage is `Driven`, by this thread.
-    fn drive(self: &Arc<Self>, mut write: S::Write, task: Option<&Context<'_>>) {
+    fn drive(self: &Arc<Self>, write: S::Write, task: Option<&Context<'_>>) {
+        let unwinding = FailOnUnwind(self);
+        self.drive_on(write, task);
+        mem::forget(unwinding);
+    }
+
+    fn drive_on(self: &Arc<Self>, mut write: S::Write, task: Option<&Context<'_>>) {
         let waker = Waker::from(self.clone());
         let mut cx = Context::from_waker(&waker);
         for _ in 0..POLLS_MAX {
@@ -343,6 +349,16 @@ impl<S: PollSource> Wake for Outlet<S> {
         if let Some(write) = write {
             self.drive(write, None);
         }
+    }
+}
+
+/// A write that panics when it is polled (an op, outside any runtime) has failed: a stage left at `Driven` would keep
+/// every flush waiting for ever.
+struct FailOnUnwind<'a, S: PollSource>(&'a Outlet<S>);
+
+impl<S: PollSource> Drop for FailOnUnwind<'_, S> {
+    fn drop(&mut self) {
+        self.0.fail(io::Error::other("a write panicked"));
     }
 }
 

@@ -24,6 +24,8 @@ struct State {
     reader: Option<Waker>,
     /// How often a write wakes itself before it looks for an outcome.
     restless: usize,
+    /// The next poll of a write panics.
+    panics: bool,
     ended: bool,
     reads: usize,
     largest_read: usize,
@@ -46,6 +48,10 @@ impl Gated {
 
     pub(crate) fn set_restless(&self, polls: usize) {
         self.0.lock().unwrap().restless = polls;
+    }
+
+    pub(crate) fn panic_once(&self) {
+        self.0.lock().unwrap().panics = true;
     }
 
     /// Lets the write under way, or the next one, end with this outcome.
@@ -142,6 +148,10 @@ impl Future for GatedWrite {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let source = self.source.clone();
         let mut state = source.0.lock().unwrap();
+        if std::mem::take(&mut state.panics) {
+            drop(state);
+            panic!("as it should");
+        }
         if state.restless > 0 {
             state.restless -= 1;
             drop(state);
