@@ -11,12 +11,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{Context, Poll, Waker},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use lane::{Count, pair, poll_with, recv};
+use lane::{Count, Trap, hung_send, pair, poll_with, recv};
 use ringmesh_op::{Builder, Lane, Op, ops::Nop};
-use ringmesh_sys::{Sqe, opcode, sqe_flags};
 use support::HANG;
 
 #[test]
@@ -84,57 +83,6 @@ fn dropping_a_runtime_with_ops_in_flight_is_prompt() {
     }
 }
 
-/// Memory whose first access waits for us (userfaultfd): a kernel worker that reads it hangs and hears no cancel.
-struct Trap {
-    page: *mut u8,
-    uffd: i32,
-}
-
-// SAFETY: the page and the descriptor belong to the value.
-unsafe impl Send for Trap {}
-
-const PAGE: usize = 4096;
-
-impl Trap {
-    fn new() -> Result<Self, std::io::Error> {
-        const UFFDIO_API: u64 = 0xc018_aa3f;
-        const UFFDIO_REGISTER: u64 = 0xc020_aa00;
-        // SAFETY: no pointers.
-        let uffd =
-            unsafe { libc::syscall(libc::SYS_userfaultfd, libc::O_CLOEXEC | libc::O_NONBLOCK) }
-                as i32;
-        if uffd < 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        let mut api: [u64; 3] = [0xAA, 0, 0];
-        // SAFETY: `api` is a `struct uffdio_api`.
-        if unsafe { libc::ioctl(uffd, UFFDIO_API as _, api.as_mut_ptr()) } != 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        // SAFETY: a fresh private mapping.
-        let page = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                PAGE,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        assert_ne!(page, libc::MAP_FAILED);
-        let mut register: [u64; 4] = [page as u64, PAGE as u64, 1, 0];
-        // SAFETY: `register` is a `struct uffdio_register`, mode MISSING.
-        if unsafe { libc::ioctl(uffd, UFFDIO_REGISTER as _, register.as_mut_ptr()) } != 0 {
-            return Err(std::io::Error::last_os_error());
-        }
-        Ok(Self {
-            page: page.cast(),
-            uffd,
-        })
-    }
-}
-
 /// P15: what the kernel does not let go of until the deadline is leaked, counted, and never freed.
 #[test]
 fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
@@ -147,28 +95,11 @@ fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
             return;
         }
     };
-    let uffd = trap.uffd;
+    let spring = trap.spring();
     let runtime = Builder::new().shards(1).build().unwrap();
     let (fd, mut peer) = pair();
     let guard = runtime.handle().enter();
-    let raw = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    // SAFETY: the page belongs to the state and is never unmapped.
-    let op = unsafe {
-        Lane::least_loaded().submit_raw(
-            (trap, fd),
-            move |(trap, _)| Sqe {
-                opcode: opcode::SEND,
-                // Not on the shard's thread, which would hang itself.
-                flags: sqe_flags::ASYNC,
-                fd: raw,
-                addr: trap.page as u64,
-                len: PAGE as u32,
-                ..Sqe::default()
-            },
-            |_, res| res.result,
-        )
-    };
-    let mut op = pin!(op);
+    let mut op = pin!(hung_send(&Lane::least_loaded(), trap, fd));
     let count = Count::new();
     let waker = Waker::from(count.clone());
     assert!(
@@ -177,20 +108,15 @@ fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
             .is_pending()
     );
     drop(guard);
-    // Hung for sure: the fault has arrived.
-    let mut poll = libc::pollfd {
-        fd: uffd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one pollfd.
-    let ready = unsafe { libc::poll(&raw mut poll, 1, HANG.as_millis() as i32) };
-    assert_eq!(ready, 1);
+    let start = Instant::now();
+    while !spring.has_caught() {
+        assert!(start.elapsed() < HANG, "the worker touches the page");
+        std::thread::yield_now();
+    }
 
     // On a thread of its own: the kernel does not let a thread end while a worker of its hangs, and a shutdown that waits for
     // its threads waits for that.
     let shutdown = std::thread::spawn(move || runtime.shutdown(Duration::from_millis(100)));
-    let start = std::time::Instant::now();
     while count.wakes() == 0 {
         assert!(start.elapsed() < HANG, "the future is told");
         std::thread::yield_now();
@@ -205,10 +131,9 @@ fn a_shutdown_leaks_what_hangs_at_its_deadline_and_says_so() {
     assert!(message.contains("shut down"), "{message}");
 
     // The worker wakes up and reads memory that must still be there.
-    // SAFETY: the descriptor is ours.
-    unsafe { libc::close(uffd) };
+    spring.release();
     peer.set_read_timeout(Some(HANG)).unwrap();
-    let mut page = vec![1; PAGE];
+    let mut page = vec![1; Trap::LEN];
     std::io::Read::read_exact(&mut peer, &mut page).unwrap();
     assert!(page.iter().all(|byte| *byte == 0));
     assert_eq!(shutdown.join().unwrap().leaked_ops, 1);
