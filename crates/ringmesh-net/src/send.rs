@@ -58,6 +58,7 @@
 //! the task would need the same queue to keep its place.
 
 mod batch;
+mod line;
 mod mark;
 mod queue;
 mod write;

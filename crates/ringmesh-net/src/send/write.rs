@@ -14,7 +14,8 @@ use ringmesh_op::ops::Send as SendOp;
 use ringmesh_op::{AnyBuf, Op, any_buf, any_vec};
 
 use super::batch::LoneSend;
-use super::queue::{Entrance, Verdict};
+use super::line::Verdict;
+use super::queue::Entrance;
 use crate::exclusive::Exclusive;
 use crate::socket::Socket;
 
