@@ -29,7 +29,7 @@ use crate::{
     task::{Home, Id, Registry, Runnable, bury},
 };
 
-pub(crate) use idlers::Idlers;
+pub(crate) use idlers::{Idlers, Summons};
 pub(crate) use peer::{HostBell, Note, Peer};
 pub(crate) use shutdown::{Phase, Shutdown};
 
@@ -136,13 +136,15 @@ impl Core {
     /// Queues a stealable task from a thread that is none of our shards.
     pub(crate) fn inject(&self, runnable: Runnable) {
         self.injector.push(runnable);
-        // Pairs with the fence of the park handshake (prepare) and with the one in `bury_injected`:
-        // either we see the shard parked, or the runtime closed, or it sees the task.
-        fence(SeqCst);
+        let needed = self.idlers.is_needed();
+        // After the fence in there, which pairs with the one in `bury_injected`: either we see that the
+        // runtime is closed, or whoever closed it sees the task.
         if self.shutdown.phase() == Phase::Closed {
             self.bury_injected();
-        } else {
+        } else if needed {
             self.summon();
+        } else {
+            self.count(|counters, add| add(&counters.wakes_saved, 1));
         }
     }
 
@@ -161,20 +163,26 @@ impl Core {
 
     /// Wakes one parked shard to look for work, unless another is looking already.
     pub(crate) fn summon(&self) {
-        if self.idlers.is_searched() {
-            self.count(|counters, add| add(&counters.wakes_saved, 1));
-            return;
-        }
         let start = context::with_shard_of(self.id, |shard| shard.id().index() + 1).unwrap_or(0);
-        let shards = self.shards();
-        for step in 0..shards {
-            let peer = &self.peers[(start + step) % shards];
-            if peer.park.is_parked() && self.idlers.summon(peer) {
-                peer.ring();
+        let summons = self.idlers.summon(
+            self.shards(),
+            start,
+            |shard| &self.peers[shard].sleeper,
+            || self.has_stealable(),
+        );
+        match summons {
+            Summons::Ring(shard) => {
+                self.peers[shard].ring();
                 self.count(|counters, add| add(&counters.wakes_sent, 1));
-                return;
             }
+            Summons::Searched => self.count(|counters, add| add(&counters.wakes_saved, 1)),
+            Summons::AllAwake => {}
         }
+    }
+
+    /// Whether the injector or any shard has stealable work queued.
+    fn has_stealable(&self) -> bool {
+        !self.injector.is_empty() || self.peers.iter().any(|peer| !peer.stealer.is_empty())
     }
 
     /// Whether the injector or any shard but this one has stealable work queued.

@@ -111,7 +111,7 @@ impl Plan {
             let hosts = peers
                 .iter()
                 .map(|peer| Host {
-                    park: Arc::clone(&peer.park),
+                    park: Arc::clone(&peer.sleeper.park),
                     bell: Arc::new(HostBell(Arc::clone(peer))),
                 })
                 .collect();
@@ -307,7 +307,7 @@ fn give_up(core: &Arc<Core>, peer: &Peer) {
     if peer.id.index() == 0 {
         drop(core.outsiders.lock().close());
     }
-    peer.park.close();
+    peer.sleeper.park.close();
     shield::drop_quietly(peer.inbox.close());
     begin_shutdown(core, Duration::from_secs(1));
     let last = core.shutdown.arrive_drained() | core.shutdown.arrive_quiet();

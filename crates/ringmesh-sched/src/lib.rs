@@ -83,6 +83,7 @@ mod runtimes;
 mod settings;
 pub mod shard;
 mod shield;
+mod shim;
 mod spawn;
 pub mod task;
 pub mod time;

@@ -22,8 +22,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let seed = Seed::here();
-    Handle::with_core(|core| task::spawn(core, seed, Placement::Stealable, future))
+    task::spawn_current(Seed::here(), future)
 }
 
 /// Spawns a task that stays on the calling shard and need not be `Send`.

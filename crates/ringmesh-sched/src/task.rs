@@ -27,7 +27,7 @@ pub use error::JoinError;
 pub use handle::JoinHandle;
 pub use meta::{Id, Meta};
 
-pub(crate) use builder::{Seed, spawn, spawn_local, spawn_local_on};
+pub(crate) use builder::{Seed, spawn, spawn_current, spawn_local, spawn_local_on};
 pub(crate) use error::Cause;
 pub(crate) use header::{Header, Home, Origin};
 pub(crate) use join::{JoinCell, Listed};

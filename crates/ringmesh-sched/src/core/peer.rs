@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
 };
 
@@ -13,7 +13,7 @@ use crossbeam_utils::CachePadded;
 use parking_lot::Mutex;
 use ringmesh_msg::{Bell, Inbox, Notify, ParkState, ShardId};
 
-use super::{Core, lifo::Lifo};
+use super::{Core, idlers::Sleeper, lifo::Lifo};
 use crate::{
     Counters, context, shield,
     task::{Id, Listed, Origin, Runnable},
@@ -47,7 +47,7 @@ pub(crate) struct Peer {
     /// The runtime's number, compared on each wake.
     pub(crate) runtime: u32,
     pub(crate) core: Weak<Core>,
-    pub(crate) park: Arc<ParkState>,
+    pub(crate) sleeper: Sleeper,
     /// None once the runtime is closed: a bell may keep a descriptor open, and wakers live for ever.
     bell: Mutex<Option<Arc<dyn Bell>>>,
     pub(crate) inbox: CachePadded<Inbox<Note>>,
@@ -57,8 +57,6 @@ pub(crate) struct Peer {
     pub(crate) counters: Arc<Counters>,
     /// Queued tasks and operations in flight, as of the owner's last turn.
     pub(crate) load: CachePadded<AtomicU32>,
-    /// Holds one unit of "searching" for the owner until it wakes; see [`super::Idlers`].
-    pub(crate) summoned: AtomicBool,
 }
 
 impl Peer {
@@ -74,14 +72,13 @@ impl Peer {
             id,
             runtime,
             core,
-            park,
+            sleeper: Sleeper::new(park),
             bell: Mutex::new(Some(bell)),
             inbox: CachePadded::new(Inbox::new()),
             stealer,
             lifo: CachePadded::default(),
             counters: Arc::default(),
             load: CachePadded::new(AtomicU32::new(0)),
-            summoned: AtomicBool::new(false),
         }
     }
 
@@ -138,7 +135,7 @@ impl Peer {
     /// Wakes the shard if it is parked; call it after a push to what it looks at.
     #[inline]
     pub(crate) fn nudge(&self) {
-        if self.park.notify() == Notify::Ring {
+        if self.sleeper.park.notify() == Notify::Ring {
             self.ring();
         }
     }
@@ -183,7 +180,7 @@ impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
             .field("id", &self.id)
-            .field("park", &self.park)
+            .field("park", &self.sleeper.park)
             .finish_non_exhaustive()
     }
 }

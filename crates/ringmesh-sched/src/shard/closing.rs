@@ -89,7 +89,7 @@ impl Shard {
             self.drop_queued();
         }
         self.flush_bells();
-        self.peer.park.close();
+        self.peer.sleeper.park.close();
         let timers = self.timers.borrow_mut().abandon();
         for timer in timers {
             timer.lose();
@@ -148,8 +148,7 @@ impl Shard {
     /// Parks until somebody nudges, something completes, or the deadline; not at all if `done`.
     pub(super) fn wait_closing(&self, done: impl Fn() -> bool) {
         self.flush_bells();
-        self.core.idlers.enter_park();
-        self.peer.park.prepare();
+        self.lie_down();
         let stay = !self.peer.inbox.is_empty()
             || self.driver.ready()
             || self
@@ -162,7 +161,7 @@ impl Shard {
         if !stay {
             self.driver.park(self.core.shutdown.deadline());
         }
-        self.wake_up();
+        self.get_up();
         if self.searching.replace(false) {
             self.core.idlers.stop_searching();
         }

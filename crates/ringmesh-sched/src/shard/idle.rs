@@ -46,10 +46,8 @@ impl Shard {
         }
         if self.searching.get() || self.core.idlers.try_search() {
             self.searching.set(true);
-            let found = self.look_around(spin);
-            self.finish_search();
-            if found {
-                return;
+            if self.look_around(spin) {
+                return self.finish_search();
             }
         }
         self.park();
@@ -95,18 +93,14 @@ impl Shard {
     /// Phase 3.
     fn park(&self) {
         self.flush_bells();
-        if self.searching.get() {
-            self.finish_search();
-        }
         let until = self.timers.borrow_mut().next_due();
-        self.core.idlers.enter_park();
-        self.peer.park.prepare();
+        self.lie_down();
         let (own, foreign) = (self.has_own_work(), self.has_foreign_work());
         if !own && !foreign {
             self.counters().parks.add(1);
             self.driver.park(until);
         }
-        self.wake_up();
+        self.get_up();
         if self.searching.get() || foreign {
             self.search();
         }
@@ -115,13 +109,16 @@ impl Shard {
         self.clock_valid.set(true);
     }
 
+    /// About to park: now look at all work once more.
+    pub(super) fn lie_down(&self) {
+        let holds_unit = self.searching.replace(false);
+        self.core.idlers.lie_down(&self.peer.sleeper, holds_unit);
+    }
+
     /// Back from parking: takes over the unit of searching, if somebody summoned this shard.
-    pub(super) fn wake_up(&self) {
-        self.peer.park.unpark();
-        self.core.idlers.leave_park();
-        if self.core.idlers.answer(&self.peer) {
-            self.searching.set(true);
-        }
+    pub(super) fn get_up(&self) {
+        let summoned = self.core.idlers.get_up(&self.peer.sleeper);
+        self.searching.set(summoned);
     }
 
     /// Gives the unit of searching back. The last searcher that leaves work behind summons another.

@@ -112,6 +112,20 @@ impl Seed {
     }
 }
 
+/// Spawns a stealable task on the current runtime: by the shortest way if this is one of its shards.
+#[inline]
+#[track_caller]
+pub(crate) fn spawn_current<F>(seed: Seed, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    match context::with_current_shard(Rc::clone) {
+        Some(shard) => spawn_here(&shard, seed, future),
+        None => Handle::with_core(|core| spawn(core, seed, Placement::Stealable, future)),
+    }
+}
+
 /// Spawns a `Send` future.
 pub(crate) fn spawn<F>(
     core: &Arc<Core>,
@@ -127,18 +141,10 @@ where
         Ok(place) => place,
         Err(error) => return refused(core, error),
     };
-    if target.is_none() {
-        // Stealable, as most are: by the shortest way if this is one of our shards.
-        let mut parts = Some((seed, future));
-        let here = context::with_shard_of(core.id, |shard| {
-            let (seed, future) = parts.take()?;
-            Some(spawn_here(shard, seed, future))
-        });
-        return match (here.flatten(), parts) {
-            (Some(handle), _) => handle,
-            (None, Some((seed, future))) => spawn_there(core, None, home, seed, future),
-            (None, None) => unreachable!("taken only when spawned"),
-        };
+    if target.is_none()
+        && let Some(shard) = context::with_shard_of(core.id, Rc::clone)
+    {
+        return spawn_here(&shard, seed, future);
     }
     spawn_there(core, target, home, seed, future)
 }
