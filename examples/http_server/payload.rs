@@ -1,6 +1,6 @@
 //! What the site serves, as pure functions: whoever knows the name of a thing can compute its bytes.
 //!
-//! The server fills its directory with [`file`]; a load generator in another process computes the same bytes for itself and
+//! The server fills its directory with [`file()`]; a load generator in another process computes the same bytes for itself and
 //! so needs no word of the server's to check a body.
 
 use std::fmt::Write;
