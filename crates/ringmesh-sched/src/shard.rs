@@ -1,6 +1,6 @@
 //! The shard: one thread, one driver, one set of queues, one inbox, one wheel of timers.
 //!
-//! [`Shard::drive`] owns the loop and its branches; everything else computes and returns.
+//! `Shard::drive` owns the loop and its branches; everything else computes and returns.
 //!
 //! # A turn
 //!
@@ -13,8 +13,8 @@
 //! # How long a batch is
 //!
 //! The clock is read once a batch, for a look costs as much as a small task. So the length of the next
-//! batch follows from the time that the last one took: as many polls as fit into [`BATCH_NS`], at most
-//! [`BATCH_MAX`]. A shard whose tasks compute for 200 us each thus serves its inbox, its timers and its
+//! batch follows from the time that the last one took: as many polls as fit into 100 us, at most
+//! 32. A shard whose tasks compute for 200 us each thus serves its inbox, its timers and its
 //! ring after each of them, and one whose tasks take 30 ns after 32.
 
 mod closing;
