@@ -12,8 +12,7 @@
 //!
 //! 1. An op takes an [`FdRef`] when it is made; right before its push the ring's bit is set in the descriptor's mask.
 //! 2. The last [`SharedFd`] marks the descriptor as closing and then reads the mask; a push sets its bit and then looks at
-//!    the mark, and does not happen if it is there. Both have a `SeqCst` fence in between, so that one of the two sees the
-//!    other (B10).
+//!    the mark, and does not happen if it is there. One of the two sees the other, see `rings`.
 //! 3. The cancel by descriptor goes to the current ring at once, to others through their shards' inboxes. It holds an
 //!    [`FdRef`] itself, so that the number cannot be re-used before the kernel has read it.
 //! 4. The last [`FdRef`] closes: sockets by `close(2)` on the spot (cheaper than through the ring), files by the ring
@@ -31,11 +30,11 @@ use std::{
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering, fence},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
-use crate::driver;
+use crate::{driver, rings::Rings};
 
 /// A descriptor that its users share. Clone it freely; it is an `Arc`, never a `dup(2)`.
 #[derive(Clone)]
@@ -63,10 +62,7 @@ struct Inner {
     fd: ManuallyDrop<OwnedFd>,
     kind: FdKind,
     close_on_ring: AtomicBool,
-    /// The last handle is gone.
-    closing: AtomicBool,
-    /// Rings (id modulo 128) that have, or had, ops on this descriptor.
-    rings: [AtomicU64; 2],
+    rings: Rings,
 }
 
 impl SharedFd {
@@ -83,8 +79,7 @@ impl SharedFd {
             fd: ManuallyDrop::new(fd),
             kind,
             close_on_ring: AtomicBool::new(kind == FdKind::File),
-            closing: AtomicBool::new(false),
-            rings: [AtomicU64::new(0), AtomicU64::new(0)],
+            rings: Rings::new(),
         };
         Self(Arc::new(Handle {
             fd: FdRef(Arc::new(inner)),
@@ -130,39 +125,18 @@ impl FdRef {
     /// handle is gone, the op must not be pushed.
     #[must_use]
     pub(crate) fn mark_ring(&self, ring: u32) -> bool {
-        let (word, bit) = mask_position(ring);
-        let rings = &self.0.rings[word];
-        if rings.load(Ordering::Relaxed) & bit == 0 {
-            rings.fetch_or(bit, Ordering::Relaxed);
-            // SeqCst: pairs with the fence in `Handle`'s drop: we see its mark, or it sees our bit. Once the bit is set the
-            // fence is not needed: the drop's cancel comes to this thread, and what it brings along includes the mark. (A
-            // process that has made more than 128 rings may find the bit set by another ring; should both sides then miss each
-            // other, the op stays armed until its own future is dropped.)
-            fence(Ordering::SeqCst);
-        }
-        !self.is_closing()
+        self.0.rings.mark(ring)
     }
 
     /// Whether the last handle is gone, so that `ECANCELED` is no surprise.
     pub(crate) fn is_closing(&self) -> bool {
-        self.0.closing.load(Ordering::Relaxed)
+        self.0.rings.is_closing()
     }
 
     /// Whether anything else holds the descriptor.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
-
-    /// Whether `ring` may have ops on this descriptor.
-    fn has_ring(&self, ring: u32) -> bool {
-        let (word, bit) = mask_position(ring);
-        self.0.rings[word].load(Ordering::Relaxed) & bit != 0
-    }
-}
-
-fn mask_position(ring: u32) -> (usize, u64) {
-    let bit = ring % 128;
-    ((bit / 64) as usize, 1 << (bit % 64))
 }
 
 impl Handle {
@@ -179,10 +153,8 @@ impl Drop for Handle {
         if self.fd.0.kind == FdKind::File || !self.fd.is_shared() {
             return;
         }
-        self.fd.0.closing.store(true, Ordering::Relaxed);
-        // SeqCst: pairs with the fence in `mark_ring`. Whoever sets a bit after our look sees the mark.
-        fence(Ordering::SeqCst);
-        driver::cancel_fd(&self.fd, |ring| self.fd.has_ring(ring));
+        self.fd.0.rings.close();
+        driver::cancel_fd(&self.fd, |ring| self.fd.0.rings.has(ring));
     }
 }
 

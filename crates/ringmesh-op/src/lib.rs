@@ -75,6 +75,8 @@ mod opcode;
 pub mod ops;
 mod raw;
 mod remote;
+#[doc(hidden)]
+pub mod rings;
 mod runtime;
 mod send_batch;
 mod shim;
