@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use ringmesh_bench::histogram::Histogram;
 use ringmesh_bench::load::{self, Load, MIX, Outcome};
 use ringmesh_bench::option;
 
@@ -41,17 +42,28 @@ fn main() -> ExitCode {
     }
 }
 
-/// `route <name> <requests> <bytes> <p50> <p99> <p99.9> <max>`, times in nanoseconds; then
+/// `route <name> <requests> <bytes> <p50> <p99> <p99.9> <max>`, times in nanoseconds, `all` for all routes together; then
 /// `total <requests> <errors> <nanoseconds> <checksum>`.
 fn print(outcome: &Outcome) {
+    let mut all = Histogram::default();
     for ((route, _), (latency, bytes)) in MIX.iter().zip(&outcome.routes) {
-        let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|q| latency.quantile(q).as_nanos());
-        let (count, max) = (latency.count(), latency.max().as_nanos());
-        println!("route {route} {count} {bytes} {p50} {p99} {p999} {max}");
+        line(&route.to_string(), latency, *bytes);
+        all.merge(latency);
     }
+    line(
+        "all",
+        &all,
+        outcome.routes.iter().map(|(_, bytes)| bytes).sum(),
+    );
     let (requests, time) = (outcome.requests(), outcome.time.as_nanos());
     println!(
         "total {requests} {} {time} {:016x}",
         outcome.errors, outcome.checksum
     );
+}
+
+fn line(name: &str, latency: &Histogram, bytes: u64) {
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|q| latency.quantile(q).as_nanos());
+    let (count, max) = (latency.count(), latency.max().as_nanos());
+    println!("route {name} {count} {bytes} {p50} {p99} {p999} {max}");
 }

@@ -111,12 +111,7 @@ fn one(plan: &Plan, run: &Run) {
     for phase in PHASES {
         table(run, phase);
     }
-    let bytes: u64 = run
-        .loads
-        .iter()
-        .flat_map(|load| &load.routes)
-        .map(|route| route.bytes)
-        .sum();
+    let bytes: u64 = run.loads.iter().map(|load| load.route("all").bytes).sum();
     let sums = run
         .loads
         .iter()
