@@ -17,7 +17,7 @@ use ringmesh_sched::{
     JoinError, JoinHandle, Placement, spawn, spawn_blocking, spawn_local, spawn_local_on,
     spawn_with, task, yield_now,
 };
-use tools::{Counting, Dropped, Gate, builder, guarded, poll_once, shard, spin_until};
+use tools::{Counting, Dropped, Gate, Random, builder, guarded, poll_once, shard, spin_until};
 
 #[test]
 fn outputs_arrive_from_every_kind_of_task() {
@@ -214,6 +214,67 @@ fn names_numbers_and_places_are_known_to_the_task() {
             })
             .unwrap();
         assert_eq!(task::current_id(), None);
+    });
+}
+
+/// Tasks listed on either shard and outside, aborted from shards and from outside, while they end by
+/// themselves and are moved: each handle gets one answer, and none of another task's.
+#[test]
+fn aborts_from_everywhere_hit_their_own_task_only() {
+    guarded(|| {
+        let runtime = builder(2).build().unwrap();
+        let mut random = Random(0x5EED_0010);
+        for round in 0..60 {
+            let ends = |random: &mut Random| random.below(4);
+            let work = |yields: usize| async move {
+                for _ in 0..yields {
+                    yield_now().await;
+                }
+                yields
+            };
+            let mut tasks = Vec::new();
+            for n in 0..8 {
+                let yields = ends(&mut random);
+                tasks.push((yields, runtime.spawn(work(yields))));
+                let (inner, there) = (ends(&mut random), shard(n % 2));
+                let spawned = runtime
+                    .handle()
+                    .spawn_local_on(there, move || async move { spawn(work(inner)) });
+                tasks.push((inner, runtime.block_on(spawned).unwrap()));
+            }
+            let mut aborted = Vec::new();
+            for (yields, task) in tasks {
+                match random.below(3) {
+                    0 => task.abort(),
+                    1 => {
+                        let aborting = runtime.handle().spawn_with(
+                            Placement::Pinned(shard(random.below(2))),
+                            async move {
+                                task.abort();
+                                task
+                            },
+                        );
+                        aborted.push((yields, runtime.block_on(aborting).unwrap()));
+                        continue;
+                    }
+                    _ => {
+                        assert_eq!(runtime.block_on(task).unwrap(), yields, "round {round}");
+                        continue;
+                    }
+                }
+                aborted.push((yields, task));
+            }
+            for (yields, task) in aborted {
+                match runtime.block_on(task) {
+                    Ok(output) => assert_eq!(output, yields, "round {round}"),
+                    Err(error) => assert!(error.is_cancelled(), "round {round}: {error}"),
+                }
+            }
+        }
+        let report = runtime.shutdown(tools::HANG);
+        assert!(report.finished && report.abandoned_tasks == 0, "{report:?}");
+        let total = runtime.handle().metrics().total();
+        assert_eq!(total.tasks_spawned, total.tasks_done);
     });
 }
 
