@@ -30,6 +30,7 @@ use crate::{
 };
 
 pub(crate) use idlers::{Idlers, Summons};
+pub(crate) use lifo::Look;
 pub(crate) use peer::{HostBell, Note, Peer};
 pub(crate) use shutdown::{Phase, Shutdown};
 

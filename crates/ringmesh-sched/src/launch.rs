@@ -223,8 +223,21 @@ impl Starting {
 
     /// Begins a shutdown and waits for the threads to end.
     pub(crate) fn abandon(self) {
-        begin_shutdown(&self.core, Duration::from_secs(1));
-        for thread in self.threads {
+        begin_shutdown(&self.core, START_DEADLINE);
+        self.core.shutdown.wait(START_DEADLINE);
+        let core = Arc::clone(&self.core);
+        join(&core, self.into_threads());
+    }
+}
+
+/// How long the shards that did start have to end again if another did not.
+const START_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Joins the threads of shards, if all will end: those that leaked operations stay, see
+/// [`stay_forever`].
+pub(crate) fn join(core: &Core, threads: Vec<thread::JoinHandle<()>>) {
+    if core.shutdown.is_ended_cleanly() {
+        for thread in threads {
             let _ = thread.join();
         }
     }
@@ -246,6 +259,9 @@ impl Berth {
                 });
                 call(stop.as_ref());
                 end(&core, remains);
+                if remains.leaked > 0 {
+                    stay_forever();
+                }
             }
             Err(error) => {
                 let _ = report.send(Err(error));
@@ -309,12 +325,21 @@ fn give_up(core: &Arc<Core>, peer: &Peer) {
     }
     peer.sleeper.park.close();
     shield::drop_quietly(peer.inbox.close());
-    begin_shutdown(core, Duration::from_secs(1));
+    begin_shutdown(core, START_DEADLINE);
     let last = core.shutdown.arrive_drained() | core.shutdown.arrive_quiet();
     if last {
         core.peers.iter().for_each(|peer| peer.nudge());
     }
     end(core, Remains::default());
+}
+
+/// What a thread does that has leaked operations. The kernel lets no thread exit that still has an
+/// operation which cannot be cancelled: it spins until that ends (measured: half a CPU, for ten minutes),
+/// and whoever joins the thread hangs as long. Asleep, it costs its stack.
+fn stay_forever() {
+    loop {
+        thread::park();
+    }
 }
 
 /// Begins a shutdown, or brings its deadline forward, and tells all shards.

@@ -92,9 +92,7 @@ impl Runtime {
         let report = shutdown(self.handle.core(), deadline);
         if report.finished {
             let threads = std::mem::take(&mut *self.threads.lock());
-            for thread in threads {
-                let _ = thread.join();
-            }
+            launch::join(self.handle.core(), threads);
         }
         report
     }
@@ -171,11 +169,7 @@ pub(crate) fn run<F: Future>(plan: Plan, future: F) -> Result<F::Output, BuildEr
     launch::end(&core, remains);
     core.shutdown.wait(DROP_DEADLINE);
     core.pool.join(Instant::now() + DROP_DEADLINE);
-    if core.shutdown.is_ended() {
-        for thread in starting.into_threads() {
-            let _ = thread.join();
-        }
-    }
+    launch::join(&core, starting.into_threads());
     started?;
     match result {
         Some(Ok(output)) => Ok(output),

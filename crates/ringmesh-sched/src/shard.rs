@@ -142,8 +142,8 @@ pub(crate) struct Shard {
     searching: Cell<bool>,
     /// Which victim to look at first.
     victim: Cell<usize>,
-    /// What each peer's tick was when its LIFO slot was last seen occupied.
-    ticks_seen: RefCell<Box<[Option<u64>]>>,
+    /// What was last seen of each peer's LIFO slot.
+    sights: RefCell<Box<[queues::Sight]>>,
     tasks: RefCell<Registry>,
     /// Whether the tasks were told to end.
     tasks_told: Cell<bool>,
@@ -192,7 +192,7 @@ impl Shard {
             root: RefCell::new(None),
             searching: Cell::new(false),
             victim: Cell::new(id.index()),
-            ticks_seen: RefCell::new(vec![None; shards].into_boxed_slice()),
+            sights: RefCell::new(vec![queues::Sight::default(); shards].into_boxed_slice()),
             tasks: RefCell::default(),
             tasks_told: Cell::new(false),
         }
@@ -202,33 +202,39 @@ impl Shard {
     /// `true`.
     pub(crate) fn drive(&self, mut root: Option<Root<'_>>) -> bool {
         let outer = self.root.replace(root.as_ref().map(Root::flag));
-        let done = loop {
+        // Nested, that is, under a waker or a posted closure: the bells owed up the stack, and those to
+        // come, must not wait for this loop to end.
+        let bells_wait = self.bells_wait.replace(false);
+        self.flush_bells();
+        let done = self.rounds(&mut root);
+        self.bells_wait.set(bells_wait);
+        self.root.replace(outer);
+        done
+    }
+
+    fn rounds(&self, root: &mut Option<Root<'_>>) -> bool {
+        loop {
             if root.as_mut().is_some_and(|root| self.poll_root(root)) {
-                break true;
+                return true;
             }
             match self.turn() {
                 Turn::Busy => {}
                 Turn::Dry => self.idle(),
-                Turn::ShutDown if root.is_none() => break false,
+                Turn::ShutDown if root.is_none() || self.is_overdue() => return false,
                 Turn::ShutDown => {
-                    if self.is_overdue() {
-                        break false;
-                    }
                     if !self.drain() {
                         self.wait_closing(|| false);
                     }
                 }
             }
-        };
-        self.root.replace(outer);
-        done
+        }
     }
 
     /// One round of the loop, which never waits.
     fn turn(&self) -> Turn {
         self.look_at_clock();
         let mut busy = self.serve_inbox();
-        busy |= self.keeper.is_called() && self.keeper.answer();
+        busy |= self.keeper.answer();
         busy |= self.fire_timers();
         busy |= self.reap();
         if !self.core.shutdown.is_running() {

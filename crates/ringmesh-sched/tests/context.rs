@@ -158,3 +158,29 @@ fn the_calling_thread_gets_its_cpus_back() {
         assert_eq!(ringmesh_sys::cpu::available(), before);
     });
 }
+
+/// A loop inside a posted closure: the bells that it owes are rung while it runs, not when it ends.
+#[test]
+fn a_nested_loop_rings_its_bells_at_once() {
+    guarded(|| {
+        let runtime = builder(2)
+            .idle(ringmesh_sched::Idle::AlwaysPark)
+            .build()
+            .unwrap();
+        let handle = runtime.handle().clone();
+        let done = Gate::new();
+        let (own, seen) = (handle.clone(), Arc::clone(&done));
+        let nested = move || {
+            for _ in 0..20 {
+                let there = ringmesh_sched::Placement::Pinned(shard(1));
+                let task = own.spawn_with(there, async { here::current() });
+                assert_eq!(own.block_on(task).unwrap(), Some(shard(1)));
+                // Shard 1 goes to sleep again.
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            seen.open();
+        };
+        handle.post(shard(0), Box::new(nested)).unwrap();
+        futures_lite::future::block_on(done.wait());
+    });
+}

@@ -339,3 +339,25 @@ fn many_runtimes_come_and_go_under_load() {
         }
     });
 }
+
+/// A main future that waits for mail on a shard which shuts down still hears it.
+#[test]
+fn mail_reaches_the_main_future_while_the_runtime_ends() {
+    guarded(|| {
+        let heard = builder(2).run(async {
+            let mut inbox = here::inbox().unwrap();
+            let handle = Handle::current();
+            let own = handle.shard(shard(0)).unwrap();
+            let sender = thread::spawn(move || {
+                spin_until(|| handle.is_closed());
+                thread::sleep(Duration::from_millis(20));
+                own.try_send_raw(1, 42).unwrap();
+            });
+            Handle::current().shutdown(HANG);
+            let heard = inbox.next_message().await.is_some();
+            sender.join().unwrap();
+            heard
+        });
+        assert!(heard.unwrap());
+    });
+}

@@ -251,3 +251,53 @@ fn work_behind_a_pinned_task_is_stolen() {
             .unwrap();
     });
 }
+
+/// The task in the slot for the task woken last is stolen from a shard that is stuck, and then the thief
+/// goes to sleep: a slot that still looks full must not keep it awake.
+#[test]
+fn a_thief_sleeps_beside_a_stuck_shard_that_it_has_robbed() {
+    guarded(|| {
+        builder(2)
+            .run(async {
+                let gate = Gate::new();
+                let ran = Arc::new(AtomicUsize::new(0));
+                let tasks: Vec<_> = (0..2)
+                    .map(|_| {
+                        let (gate, ran) = (Arc::clone(&gate), Arc::clone(&ran));
+                        spawn(async move {
+                            gate.wait().await;
+                            ran.fetch_add(1, SeqCst);
+                        })
+                    })
+                    .collect();
+                while gate.waits() < 2 {
+                    yield_now().await;
+                }
+                let stuck = spawn(async move {
+                    gate.open();
+                    // One of the two lies in the slot of this shard.
+                    spin_until(|| ran.load(SeqCst) == 2);
+                    let thief = 1 - here::current().unwrap().index();
+                    let parks = || Handle::current().metrics().shards[thief].parks;
+                    let before = parks();
+                    spin_until(|| parks() > before || is_parked(thief));
+                });
+                stuck.await.unwrap();
+                for task in tasks {
+                    task.await.unwrap();
+                }
+            })
+            .unwrap();
+    });
+}
+
+/// Whether a shard does nothing for a while: neither polls nor spins.
+fn is_parked(shard: usize) -> bool {
+    let look = || {
+        let metrics = Handle::current().metrics().shards[shard];
+        (metrics.spins_ns, metrics.steals_tried)
+    };
+    let before = look();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    look() == before
+}

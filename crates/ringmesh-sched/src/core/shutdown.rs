@@ -158,6 +158,12 @@ impl Shutdown {
         self.progress.lock().ended == self.shards
     }
 
+    /// Whether all shards are gone, and nothing was leaked.
+    pub(crate) fn is_ended_cleanly(&self) -> bool {
+        let progress = self.progress.lock();
+        progress.ended == self.shards && progress.leaked == 0
+    }
+
     pub(crate) fn shards(&self) -> usize {
         self.shards
     }

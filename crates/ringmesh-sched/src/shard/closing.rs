@@ -104,6 +104,8 @@ impl Shard {
             self.end_tasks();
         }
         let mut busy = self.serve_inbox();
+        // A main future may still wait for mail.
+        busy |= self.keeper.answer();
         busy |= self.drop_queued();
         self.submit();
         busy |= self.reap();
@@ -150,6 +152,7 @@ impl Shard {
         self.flush_bells();
         self.lie_down();
         let stay = !self.peer.inbox.is_empty()
+            || self.keeper.is_called()
             || self.driver.ready()
             || self
                 .root

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::Shard;
 use crate::{
-    core::Peer,
+    core::{Look, Peer},
     metrics::EventKind,
     task::{Home, Runnable},
 };
@@ -37,6 +37,15 @@ const RETRIES_MAX: u32 = 4;
 /// A batch that ran this long leaves its LIFO slot to others: what a wake costs the waker (6-8 us
 /// measured).
 const LIFO_HOLD: Duration = Duration::from_micros(10);
+
+/// What a thief remembers of a victim's LIFO slot.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sight {
+    /// The victim's tick when its slot was last seen full.
+    tick: Option<u64>,
+    /// The filling that was tried last: it is empty since, though it still looks full.
+    looted: Look,
+}
 
 impl Shard {
     /// Queues a woken task that may run here.
@@ -151,7 +160,7 @@ impl Shard {
 
     #[inline]
     fn next_stealable(&self) -> Option<Runnable> {
-        if self.peer.lifo.is_used() {
+        if self.peer.lifo.is_full() {
             let streak = self.lifo_streak.get();
             if streak < LIFO_STREAK_MAX {
                 if let Some(runnable) = self.peer.lifo.take() {
@@ -186,7 +195,7 @@ impl Shard {
 
     /// Whether a task is queued here.
     pub(super) fn has_tasks(&self) -> bool {
-        self.peer.lifo.is_used() || !self.worker.is_empty() || !self.pinned.borrow().is_empty()
+        self.peer.lifo.is_full() || !self.worker.is_empty() || !self.pinned.borrow().is_empty()
     }
 
     /// Looks for work at the injector and at all other shards, once round. `true` if some was taken:
@@ -288,11 +297,17 @@ impl Shard {
     /// Takes a LIFO slot's task, but only from a shard that is stuck: its tick did not move between two
     /// looks. (Always stealing it doubled the round trip of a local pair and quadrupled its CPU.)
     fn steal_lifo(&self, peer: &Peer) -> u64 {
+        let look = peer.lifo.look();
         let stuck = self.is_stuck(peer);
-        self.ticks_seen.borrow_mut()[peer.id.index()] = peer.lifo.is_used().then(|| peer.tick());
+        let mut sights = self.sights.borrow_mut();
+        let sight = &mut sights[peer.id.index()];
+        sight.tick = look.is_full().then(|| peer.tick());
         if !stuck {
             return 0;
         }
+        // Whatever comes of it, this filling is done with.
+        sight.looted = look;
+        drop(sights);
         match peer.lifo.steal() {
             Some(runnable) => {
                 self.record_theft(peer, &runnable);
@@ -303,11 +318,15 @@ impl Shard {
         }
     }
 
-    /// Whether a shard has a task in its LIFO slot and has begun no poll since we last saw one there.
+    /// Whether a shard has a task in its LIFO slot that we have not been after, and has begun no poll
+    /// since we last saw one there.
     pub(super) fn is_stuck(&self, peer: &Peer) -> bool {
-        peer.lifo.is_used()
-            && peer.id != self.id
-            && self.ticks_seen.borrow()[peer.id.index()] == Some(peer.tick())
+        let look = peer.lifo.look();
+        if !look.is_full() || peer.id == self.id {
+            return false;
+        }
+        let sight = self.sights.borrow()[peer.id.index()];
+        sight.looted != look && sight.tick == Some(peer.tick())
     }
 
     fn record_theft(&self, peer: &Peer, runnable: &Runnable) {
