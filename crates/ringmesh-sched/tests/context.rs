@@ -4,8 +4,8 @@
 mod tools;
 
 use ringmesh_sched::{
-    BuildErrorKind, Builder, Handle, memory, shard as here, spawn, spawn_blocking, spawn_local,
-    task, yield_now,
+    BuildErrorKind, Builder, Handle, Placement, memory, shard as here, spawn, spawn_blocking,
+    spawn_local, task, yield_now,
 };
 use std::sync::{
     Arc,
@@ -172,9 +172,18 @@ fn a_nested_loop_rings_its_bells_at_once() {
         let (own, seen) = (handle.clone(), Arc::clone(&done));
         let nested = move || {
             for _ in 0..20 {
-                let there = ringmesh_sched::Placement::Pinned(shard(1));
-                let task = own.spawn_with(there, async { here::current() });
+                // This shard is busy all the while: it never comes to its own sleep.
+                let over = Arc::new(AtomicUsize::new(0));
+                let end = Arc::clone(&over);
+                let busy = own.spawn_with(Placement::Pinned(shard(0)), async move {
+                    while end.load(SeqCst) == 0 {
+                        yield_now().await;
+                    }
+                });
+                let task = own.spawn_with(Placement::Pinned(shard(1)), async { here::current() });
                 assert_eq!(own.block_on(task).unwrap(), Some(shard(1)));
+                over.store(1, SeqCst);
+                own.block_on(busy).unwrap();
                 // Shard 1 goes to sleep again.
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
