@@ -180,8 +180,13 @@ fn a_nested_loop_rings_its_bells_at_once() {
                         yield_now().await;
                     }
                 });
-                let task = own.spawn_with(Placement::Pinned(shard(1)), async { here::current() });
-                assert_eq!(own.block_on(task).unwrap(), Some(shard(1)));
+                let there = Placement::Pinned(shard(1));
+                let at = own.block_on(async {
+                    // Spawned inside the loop: the bell is owed in there.
+                    let task = spawn_with(there, async { here::current() });
+                    task.await.unwrap()
+                });
+                assert_eq!(at, Some(shard(1)));
                 over.store(1, SeqCst);
                 own.block_on(busy).unwrap();
                 // Shard 1 goes to sleep again.
