@@ -5,7 +5,7 @@ mod tools;
 
 use ringmesh_sched::{
     BuildErrorKind, Builder, Handle, Placement, memory, shard as here, spawn, spawn_blocking,
-    spawn_local, task, yield_now,
+    spawn_local, spawn_with, task, yield_now,
 };
 use std::sync::{
     Arc,
