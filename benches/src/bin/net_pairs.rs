@@ -24,7 +24,10 @@ fn main() {
             let title = format!("both ends inside, {count} connections, {SIZE} B");
             Table::new(title, placement, Unit::Micros)
                 .row("ringmesh", move || {
-                    Mesh::run(2, placement, mesh(count, each))
+                    Mesh::run(2, placement, mesh(count, each, false))
+                })
+                .row("ringmesh, leases", move || {
+                    Mesh::run(2, placement, mesh(count, each, true))
                 })
                 .row("tokio", move || {
                     Tokio::run(2, placement, tokio(count, each))
@@ -34,7 +37,7 @@ fn main() {
     }
 }
 
-async fn mesh(connections: u64, trips: u64) -> Sample {
+async fn mesh(connections: u64, trips: u64, leases: bool) -> Sample {
     use ringmesh::net::{TcpListener, TcpStream};
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a listener");
     let address = listener.local_addr().expect("its address");
@@ -44,17 +47,24 @@ async fn mesh(connections: u64, trips: u64) -> Sample {
         let (server, _) = listener.accept().await.expect("a connection");
         client.set_nodelay(true).expect("an option");
         server.set_nodelay(true).expect("an option");
-        ringmesh::spawn(echo_mesh(server));
+        if leases {
+            ringmesh::spawn(echo_leases(server));
+        } else {
+            ringmesh::spawn(echo_mesh(server));
+        }
         clients.push(client);
     }
     let watch = Watch::start();
     let clients = clients.into_iter().enumerate();
     let tasks: Vec<_> = clients
-        .map(|(seed, c)| Mesh::spawn(ping_mesh(c, seed as u64, trips)))
+        .map(|(seed, c)| match leases {
+            true => ringmesh::spawn(ping_leases(c, seed as u64, trips)),
+            false => ringmesh::spawn(ping_mesh(c, seed as u64, trips)),
+        })
         .collect();
     let mut sum = 0u64;
     for task in tasks {
-        sum = sum.wrapping_add(task.await.expect("an echo"));
+        sum = sum.wrapping_add(task.await.expect("a task").expect("an echo"));
     }
     watch.end(connections * trips, sum)
 }
@@ -77,6 +87,34 @@ async fn ping_mesh(stream: ringmesh::net::TcpStream, seed: u64, trips: u64) -> i
         buffer[..8].copy_from_slice(&trip.to_le_bytes());
         (_, buffer) = stream.write_all(buffer).await?;
         (_, buffer) = stream.read_exact(buffer, SIZE).await?;
+        sum = sum.wrapping_add(digest(&buffer));
+    }
+    Ok(sum)
+}
+
+/// The receive stays armed, and the kernel picks the buffer when bytes have come.
+async fn echo_leases(stream: ringmesh::net::TcpStream) -> io::Result<()> {
+    let mut answer = Vec::with_capacity(SIZE);
+    while let Some(lease) = stream.recv().await? {
+        answer.clear();
+        answer.extend_from_slice(&lease);
+        drop(lease);
+        (_, answer) = stream.write_all(answer).await?;
+    }
+    Ok(())
+}
+
+async fn ping_leases(stream: ringmesh::net::TcpStream, seed: u64, trips: u64) -> io::Result<u64> {
+    let mut buffer = message(seed);
+    let mut sum = 0u64;
+    for trip in 0..trips {
+        buffer[..8].copy_from_slice(&trip.to_le_bytes());
+        (_, buffer) = stream.write_all(buffer).await?;
+        buffer.clear();
+        while buffer.len() < SIZE {
+            let lease = stream.recv().await?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            buffer.extend_from_slice(&lease);
+        }
         sum = sum.wrapping_add(digest(&buffer));
     }
     Ok(sum)
