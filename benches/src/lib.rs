@@ -5,6 +5,7 @@ pub mod client;
 pub mod cpu;
 pub mod histogram;
 pub mod load;
+pub mod memory;
 pub mod option;
 #[path = "../../examples/http_server/payload.rs"]
 pub mod payload;

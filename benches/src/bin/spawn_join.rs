@@ -1,13 +1,15 @@
 //! Tasks spawned and joined on one shard, their outputs summed: 100,000 of them, `--tasks N`.
 //!
 //! What it contains: the guard, the registry entry, the join cell, one poll, the wake of the joiner. All are spawned before
-//! the first is awaited. A pass that is not measured goes before, so that no page is touched for the first time.
+//! the first is awaited. A pass that is not measured goes before, and the allocator keeps what is freed, so that no page is
+//! touched for the first time.
 
-use ringmesh_bench::option;
 use ringmesh_bench::rounds::{Placement, Sample, Table, Unit, Watch};
 use ringmesh_bench::runtimes::{Mesh, Runtime, Tokio};
+use ringmesh_bench::{memory, option};
 
 fn main() {
+    memory::keep();
     let tasks = option::value("--tasks", 100_000u64);
     for placement in Placement::asked() {
         Table::new(
