@@ -6,7 +6,7 @@ mod kit;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsRawFd;
 
-use kit::{half, pair, poll_now, run, unhung};
+use kit::{half, pair, poll_now, run, run_ring_sends, unhung};
 use ringmesh_net::TcpStream;
 use ringmesh_op::ShardId;
 use ringmesh_sched::{spawn, spawn_blocking, spawn_local_on, yield_now};
@@ -83,7 +83,7 @@ fn a_stream_armed_on_one_shard_and_dropped_on_another_sends_fin() {
 
 #[test]
 fn a_read_dropped_on_a_foreign_thread_leaves_the_connection_usable() {
-    run(1, async {
+    run_ring_sends(1, async {
         let (stream, mut peer) = half();
         let mut read = stream.read_owned(vec![0; 8]);
         assert!(poll_now(&mut read).await.is_none());

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read, Write as _};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use kit::{Random, half, pair, pattern, poll_now, read_all, reset, run, unhung};
+use kit::{Random, half, pair, pattern, poll_now, read_all, reset, run, run_ring_sends, unhung};
 use ringmesh_sched::{spawn, spawn_blocking, yield_now};
 
 /// Far more than the kernel buffers on a loopback connection, so that a write of it waits for the peer.
@@ -49,7 +49,7 @@ fn a_dropped_write_goes_out_although_the_stream_is_dropped_too() {
 #[test]
 fn a_short_write_that_was_dropped_is_sent_whole() {
     // `write` may be short when it is awaited, but what was accepted from a dropped one goes out.
-    run(1, async {
+    run_ring_sends(1, async {
         let (stream, peer) = half();
         let big = pattern(BIG);
         let mut write = stream.write(big.clone());

@@ -208,11 +208,17 @@ pub struct Config {
     /// Whether file reads that the page cache can serve are answered by `preadv2(RWF_NOWAIT)` in the first
     /// poll. Default: true.
     pub inline_reads: bool,
+    /// Whether a send that finds its shard with nothing else to do is tried by `send(2)` in the first poll.
+    /// Default: true.
+    pub inline_sends: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { inline_reads: true }
+        Self {
+            inline_reads: true,
+            inline_sends: true,
+        }
     }
 }
 

@@ -84,6 +84,12 @@ impl Builder {
         self
     }
 
+    /// Whether a send whose shard has nothing else to do is tried by `send(2)` in its first poll. Default: yes.
+    pub fn inline_sends(mut self, yes: bool) -> Self {
+        self.config.inline_sends = yes;
+        self
+    }
+
     /// What completes the operations.
     pub fn driver(mut self, driver: DriverKind) -> Self {
         self.driver = driver;

@@ -1,4 +1,4 @@
-//! The budget that keeps a task which is always ready from starving its shard.
+//! What a task owes the others on its shard: a budget keeps one that is always ready from starving them.
 
 use crate::context;
 
@@ -10,4 +10,11 @@ pub const BUDGET: u32 = 128;
 #[must_use]
 pub fn consume() -> bool {
     context::consume_budget()
+}
+
+/// Whether nothing else waits to run on this shard, so that what the current task does on the spot delays nobody. `false`
+/// on threads that are no shards.
+#[must_use]
+pub fn is_alone() -> bool {
+    context::with_shard(|shard| !shard.has_tasks()) == Some(true)
 }

@@ -22,6 +22,15 @@ pub(crate) fn run<F: Future>(shards: usize, future: F) -> F::Output {
         .expect("this machine has io_uring")
 }
 
+/// The same with every send through the ring, for tests that need one in flight.
+pub(crate) fn run_ring_sends<F: Future>(shards: usize, future: F) -> F::Output {
+    ringmesh_op::Builder::new()
+        .shards(shards)
+        .inline_sends(false)
+        .run(unhung(future))
+        .expect("this machine has io_uring")
+}
+
 /// Panics instead of hanging. `RINGMESH_TEST_HANG_S` shortens the patience while a test is written.
 pub(crate) async fn unhung<F: Future>(future: F) -> F::Output {
     let given = std::env::var("RINGMESH_TEST_HANG_S").ok();

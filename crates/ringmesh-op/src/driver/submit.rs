@@ -545,6 +545,12 @@ impl Uring {
         std::process::abort()
     }
 
+    /// Whether no op waits to be handed to the kernel.
+    pub(crate) fn is_submitted(&self) -> bool {
+        let sq = self.sq.borrow();
+        sq.submitter.pending() == 0 && sq.waiting.is_empty()
+    }
+
     /// SQEs the kernel has not seen yet.
     pub(super) fn queued(&self) -> usize {
         let sq = self.sq.borrow();

@@ -194,7 +194,7 @@ impl Shard {
     }
 
     /// Whether a task is queued here.
-    pub(super) fn has_tasks(&self) -> bool {
+    pub(crate) fn has_tasks(&self) -> bool {
         self.peer.lifo.is_full() || !self.worker.is_empty() || !self.pinned.borrow().is_empty()
     }
 
