@@ -14,8 +14,14 @@ pub(crate) const ABOUT: &str = "builds all examples and runs those that end by t
 
 /// Examples that end by themselves, and their arguments.
 const RUN: &[(&str, &[&str])] = &[
+    ("owned_buffers", &[]),
+    ("scheduler", &[]),
+    ("op_lane", &[]),
+    ("copy_file", &[]),
+    ("greeter", &[]),
     ("raw_ring", &[]),
     ("two_threads", &[]),
+    ("in_memory", &[]),
     ("timer", &[]),
     ("ping_pong", &[]),
     ("multishot_accept", &[]),
