@@ -4,6 +4,7 @@
 //! spawned tasks with a bounded channel each way; where they run is the runtime's business. Both are warm: a tenth of the
 //! trips goes before the measurement.
 
+use ringmesh::msg::Mailbox;
 use ringmesh::sync::mpsc;
 use ringmesh::{Handle, Placement as Where, ShardId, shard};
 use ringmesh_bench::option;
@@ -30,7 +31,10 @@ fn main() {
         })
         .run();
         Table::new("ping-pong between two free tasks", placement, Unit::Nanos)
-            .row("ringmesh", move || {
+            .row("ringmesh, its mailboxes", move || {
+                Mesh::run(2, placement, mailboxes(trips))
+            })
+            .row("ringmesh, tokio's channels", move || {
                 Mesh::run(2, placement, tasks::<Mesh>(trips))
             })
             .row("tokio", move || {
@@ -73,6 +77,37 @@ async fn shards(trips: u32) -> Sample {
     let sample = watch.end(trips.into(), sum);
     peer_box.send_raw(END, 0).await.expect("shard 1 lives");
     peer.await.expect("a task that does not panic");
+    sample
+}
+
+/// As `tasks`, through the transport that ringmesh itself offers.
+async fn mailboxes(trips: u32) -> Sample {
+    let (to_peer, mut peer_inbox) = Mailbox::<u64>::new(16);
+    let (to_us, mut inbox) = Mailbox::<u64>::new(16);
+    let peer = Mesh::spawn(async move {
+        while let Some(value) = peer_inbox.recv().await {
+            to_us
+                .send(value.wrapping_mul(3))
+                .await
+                .expect("the other task lives");
+        }
+    });
+    let mut sum = 0;
+    let mut watch = Watch::start();
+    let warm = trips / 10;
+    for trip in 0..warm + trips {
+        if trip == warm {
+            (watch, sum) = (Watch::start(), 0);
+        }
+        to_peer
+            .send(trip.into())
+            .await
+            .expect("the other task lives");
+        sum += inbox.recv().await.expect("an answer");
+    }
+    let sample = watch.end(trips.into(), sum);
+    to_peer.close();
+    peer.await;
     sample
 }
 
