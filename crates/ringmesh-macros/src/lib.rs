@@ -18,7 +18,7 @@
 //! # What they expand to
 //!
 //! `#[ringmesh::main(shards = 2)]` on `async fn main() -> Output { .. }` is the function below, and nothing
-//! is hidden beyond it. Take [`ringmesh::Builder`] yourself when the options do not reach.
+//! is hidden beyond it. Take `ringmesh::Builder` yourself when the options do not reach.
 //!
 //! ```ignore
 //! fn main() -> Output {
@@ -79,8 +79,6 @@
 //!     println!("on a ring");
 //! }
 //! ```
-//!
-//! [`ringmesh::Builder`]: https://docs.rs/ringmesh/latest/ringmesh/struct.Builder.html
 
 #![forbid(unsafe_code)]
 
