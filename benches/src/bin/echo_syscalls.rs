@@ -1,13 +1,14 @@
 //! Syscalls of a TCP echo: 256 bytes there and back on one connection, the client a plain thread.
 //!
-//! Counted are the ring enters of the one shard that echoes, from the runtime's own counter, per round trip; it makes no other
-//! calls in that time, sched_yield apart, which strace confirms:
+//! Counted are the ring enters of the one shard that echoes, from the runtime's own counter, per round trip. The answer is one
+//! `sendto` more, since a shard with nothing else to do sends on the spot; other calls it makes none in that time, sched_yield
+//! apart. strace confirms it:
 //!
 //! ```text
-//! strace -f -c target/release/echo_syscalls --free --rounds 1 --only leases
+//! strace -f -c target/release/echo_syscalls --pinned --rounds 1 --only leases
 //! ```
 //!
-//! Its table holds the client's calls too: a read and a write per round trip.
+//! Its table holds the client's calls too: a `sendto` and a `recvfrom` per round trip.
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
