@@ -113,7 +113,7 @@ impl<T: OpCode> Op<T> {
         }
     }
 
-    /// Whether it was polled and has not given its output yet.
+    /// Whether a ring has it: polled, not answered on the spot, and its output not given yet.
     pub fn is_submitted(&self) -> bool {
         matches!(self.stage, Stage::InFlight(_))
     }

@@ -113,3 +113,26 @@ fn a_peer_that_is_gone_is_an_error_and_the_buffer_comes_back() {
         assert_eq!((error.raw_os_error(), buf), (Some(libc::EPIPE), vec![1, 2]));
     });
 }
+
+/// A send that had gone out and was then held back for the budget would look unsent to whoever drops it, and a stream's writer
+/// would not send the rest.
+#[test]
+fn a_task_that_has_spent_its_budget_sends_through_the_ring() {
+    on_shard(async {
+        let (socket, mut peer) = pair();
+        spawn(async move {
+            let mut send = ringmesh_op::Op::new(Send::new(&socket, b"hello".to_vec()));
+            while ringmesh_sched::coop::consume() {}
+            let before = inline();
+            assert!(futures_lite::future::poll_once(&mut send).await.is_none());
+            assert!(send.is_submitted());
+            assert_eq!(inline() - before, 0);
+            assert_eq!(send.await.unwrap().0, 5);
+        })
+        .await
+        .unwrap();
+        let mut got = String::new();
+        peer.read_to_string(&mut got).unwrap();
+        assert_eq!(got, "hello");
+    });
+}

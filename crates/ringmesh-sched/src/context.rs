@@ -209,6 +209,13 @@ pub(crate) fn current_meta() -> Option<Arc<Meta>> {
     with_running(|running| running.meta(shards)).flatten()
 }
 
+/// Whether [`consume_budget`] would say `true`.
+pub(crate) fn has_budget() -> bool {
+    CONTEXT
+        .try_with(|context| context.budget.get() != 0)
+        .unwrap_or(true)
+}
+
 /// Takes one unit of the budget.
 pub(crate) fn consume_budget() -> bool {
     CONTEXT

@@ -12,6 +12,12 @@ pub fn consume() -> bool {
     context::consume_budget()
 }
 
+/// Whether [`consume`] would say `true`, without taking anything: ask before doing what cannot be undone.
+#[must_use]
+pub fn has_budget() -> bool {
+    context::has_budget()
+}
+
 /// Whether nothing else waits to run on this shard, so that what the current task does on the spot delays nobody. `false`
 /// on threads that are no shards.
 #[must_use]

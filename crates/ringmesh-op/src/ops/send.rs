@@ -100,9 +100,12 @@ impl<B: IoBuf> Send<B> {
     }
 }
 
-/// Whether this shard has nothing to do but the task that asks.
+/// Whether this shard has nothing to do but the task that asks, and that task may go on: a send that had gone out and was then held
+/// back for the budget would look unsent to whoever drops it.
 fn is_alone() -> bool {
-    coop::is_alone() && driver::with_current(|uring| uring.is_submitted()) == Some(true)
+    coop::has_budget()
+        && coop::is_alone()
+        && driver::with_current(|uring| uring.is_submitted()) == Some(true)
 }
 
 // SAFETY: `addr` points into the buffer. IoBuf promises that the pointer stays valid while the buffer is not moved,
